@@ -1,0 +1,155 @@
+"""The Tables that have been built in one MetaData, and how one that has changed is replaced. No I/O.
+
+Whoever calls holds the catalog's lock: tables are built and replaced by one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sqlalchemy import MetaData
+
+from lazy_alchemy._tables import build_table, metadata_key, refers_to
+
+if TYPE_CHECKING:
+    from sqlalchemy import ForeignKeyConstraint
+
+    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy._tables import CustomTable
+
+__all__ = ["BuiltTables"]
+
+_Key = tuple[str | None, str]
+
+
+class BuiltTables:
+    """Tables of one MetaData by schema and name.
+
+    A foreign key has ``use_alter`` exactly while the table that it refers to is not among them: SQLAlchemy then flushes ORM objects
+    without that table, and afterwards orders tables as ever.
+    """
+
+    def __init__(self) -> None:
+        """Make an empty MetaData."""
+        self.metadata = MetaData()
+        self._tables: dict[_Key, CustomTable] = {}
+        self._dangling: defaultdict[_Key, list[ForeignKeyConstraint]] = defaultdict(list)
+
+    def table(self, info: TableInfo) -> CustomTable:
+        """Return the table that ``info`` describes, building it the first time.
+
+        Raises:
+            ReflectionError: It cannot be built; nothing has changed.
+        """
+        table = self._tables.get((info.schema, info.name))
+        if table is None:
+            if self._dangling.get((info.schema, info.name)):
+                # A build that fails midway would leave the keys that wait for it bound to its remains.
+                build_table(info, MetaData())
+            table = self._add(info)
+        return table
+
+    @staticmethod
+    def apart(info: TableInfo) -> CustomTable:
+        """Return a table of its own MetaData, which joins with no other."""
+        return build_table(info, MetaData())
+
+    def replace(self, changed: Mapping[_Key, TableInfo | None]) -> None:
+        """Put tables of new shapes (None: nothing) in the place of the old ones, where these have been built.
+
+        Every table that reaches one of them through foreign keys is replaced with it: the old ones go on working among themselves,
+        and so do the new ones. Tables that are not built yet are not built now.
+
+        Raises:
+            ReflectionError: One of them cannot be built; nothing has changed.
+        """
+        retired = self._reaching(changed)
+        infos = [
+            info
+            for key, table in retired.items()
+            if (info := changed.get(key, table.reflected)) is not None
+        ]
+        trial = MetaData()
+        for info in infos:
+            build_table(info, trial)
+        for key, table in retired.items():
+            self._remove(key, table)
+        try:
+            for info in infos:
+                self._add(info)
+        except BaseException:
+            # Only an interruption gets here. What is not there is built when it is asked for.
+            for key in retired:
+                if (table := self._tables.get(key)) is not None:
+                    self._remove(key, table)
+            raise
+
+    def _reaching(self, keys: Mapping[_Key, object]) -> dict[_Key, CustomTable]:
+        """Return the built tables of ``keys`` and all that lead to them, the referring ones first."""
+        referring: defaultdict[_Key, list[_Key]] = defaultdict(list)
+        for key, table in self._tables.items():
+            for target in refers_to(table.reflected):
+                referring[target].append(key)
+        order: list[_Key] = []
+        seen: set[_Key] = set()
+
+        def visit(start: _Key) -> None:
+            # Depth first, by hand: a chain of foreign keys may be longer than Python's stack.
+            stack = [(start, iter(referring[start]))]
+            seen.add(start)
+            while stack:
+                key, children = stack[-1]
+                for child in children:
+                    if child not in seen:
+                        seen.add(child)
+                        stack.append((child, iter(referring[child])))
+                        break
+                else:
+                    order.append(key)
+                    stack.pop()
+
+        for key in keys:
+            if key in self._tables and key not in seen:
+                visit(key)
+        return {key: self._tables[key] for key in order}
+
+    def _add(self, info: TableInfo) -> CustomTable:
+        key = (info.schema, info.name)
+        if metadata_key(*key) in self.metadata.tables:
+            # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second of the two stands apart.
+            table = self.apart(info)
+        else:
+            table = build_table(info, self.metadata)
+            for constraint in table.foreign_key_constraints:
+                if constraint.use_alter:
+                    self._dangling[_target(info, constraint)].append(constraint)
+            for constraint in self._dangling.pop(key, ()):
+                _arrived(constraint)
+        self._tables[key] = table
+        return table
+
+    def _remove(self, key: _Key, table: CustomTable) -> None:
+        del self._tables[key]
+        if table.metadata is not self.metadata:
+            return
+        self.metadata.remove(table)
+        for constraint in table.foreign_key_constraints:
+            if constraint.use_alter:
+                waiting = self._dangling[_target(table.reflected, constraint)]
+                waiting[:] = [other for other in waiting if other is not constraint]
+
+
+def _target(info: TableInfo, constraint: ForeignKeyConstraint) -> _Key:
+    columns = tuple(constraint.column_keys)
+    for key in info.foreign_keys:
+        if key.columns == columns and key.name == constraint.name:
+            return (key.referred_schema, key.referred_table)
+    raise LookupError(f"{constraint!r} is not of {info.name}")
+
+
+def _arrived(constraint: ForeignKeyConstraint) -> None:
+    constraint.use_alter = False
+    for element in constraint.elements:
+        element.use_alter = False

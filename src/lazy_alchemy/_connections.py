@@ -1,0 +1,254 @@
+"""How a load gets a connection without harm to anybody's transaction, and what of an engine's URL may be shown.
+
+No catalog query is made here: that is the reflectors' work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool, SingletonThreadPool, StaticPool
+
+from lazy_alchemy._errors import LazyAlchemyError, ReflectionError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+    from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+__all__ = [
+    "Holders",
+    "Loan",
+    "database_key",
+    "database_name",
+    "in_transaction",
+    "lend",
+    "reflection_error",
+    "savepoint",
+]
+
+_REMEDY = (
+    "Load the table before the transaction begins (preload), pass the transaction's own connection (connection=), or give "
+    "the pool one more connection."
+)
+
+
+class Holders:
+    """Which thread holds each connection that is checked out of an engine's pool.
+
+    Connections that were out before it began to watch are not known to it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin to watch the pool of ``engine``, which is not kept alive by it."""
+        self._threads: dict[int, int] = {}
+        if isinstance(engine.pool, QueuePool) and not isinstance(
+            engine.pool, AsyncAdaptedQueuePool
+        ):
+            event.listen(engine, "checkout", self._checked_out)
+            event.listen(engine, "checkin", self._checked_in)
+            event.listen(engine, "detach", self._checked_in)
+
+    def _checked_out(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        self._threads[id(record)] = threading.get_ident()
+
+    def _checked_in(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        self._threads.pop(id(record), None)
+
+    def refuse_deadlock(self, pool: Pool) -> None:
+        """Raise a ReflectionError if ``pool`` is empty and nobody but this thread could give a connection back."""
+        capacity = _capacity(pool)
+        if capacity is None or not isinstance(pool, QueuePool) or pool.checkedout() < capacity:
+            return
+        me = threading.get_ident()
+        if any(thread != me for thread in list(self._threads.values())):
+            return
+        connections = "The only connection" if capacity == 1 else f"All {capacity} connections"
+        raise ReflectionError(
+            f"{connections} of the pool cannot come back while this thread waits, because it holds "
+            f"{'it' if capacity == 1 else 'them'} itself: loading a table now would wait for ever. {_REMEDY}"
+        )
+
+
+def _capacity(pool: Pool) -> int | None:
+    """Return how many connections ``pool`` hands out at most; None where there is no bound."""
+    if not isinstance(pool, QueuePool) or isinstance(pool, AsyncAdaptedQueuePool):
+        return None
+    # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is foreseen, and the pool's own
+    # timeout ends the wait.
+    overflow: int = getattr(pool, "_max_overflow", -1)
+    return pool.size() + overflow if pool.size() > 0 and overflow >= 0 else None
+
+
+class Loan(NamedTuple):
+    """A connection for reading.
+
+    Attributes:
+        connection: The connection.
+        foreign: Whether it is in a transaction of somebody else.
+    """
+
+    connection: Connection
+    foreign: bool
+
+
+@contextmanager
+def lend(engine: Engine) -> Iterator[Loan]:
+    """Yield a connection of ``engine`` for reading; no transaction that somebody else began on it is ended.
+
+    A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is in a
+    transaction, it is read from within the transaction, and neither committed nor rolled back.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: There is no connection to be had.
+    """
+    shared = isinstance(engine.pool, (StaticPool, SingletonThreadPool))
+    with engine.connect() as connection:
+        # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another thread
+        # begins meanwhile.
+        if not shared or (not in_transaction(connection) and engine.dialect.name != "sqlite"):
+            yield Loan(connection, foreign=False)
+            return
+        fairy = connection.connection
+        real = fairy.dbapi_connection
+        fairy.dbapi_connection = _HandsOff(real)  # type: ignore[assignment]  # what it does not define it passes on
+        try:
+            yield Loan(connection, foreign=True)
+        finally:
+            connection.rollback()  # SQLAlchemy's record of the transaction; the database hears nothing
+            if isinstance(engine.pool, SingletonThreadPool):
+                # The thread's one pool proxy is the user's as well, and goes back to the pool when the user is done.
+                fairy.dbapi_connection = real
+
+
+class _HandsOff:
+    """A DBAPI connection without the power to end a transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        # Any: a DBAPI connection has attributes that only its driver knows.
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def commit(self) -> None:
+        """Do nothing."""
+
+    def rollback(self) -> None:
+        """Do nothing."""
+
+
+def in_transaction(connection: Connection) -> bool:
+    """Return whether the database connection is in a transaction, asked of the driver; True where it cannot tell."""
+    driver: Any = connection.connection.driver_connection  # Any: each driver has attributes of its own
+    flag = getattr(driver, "in_transaction", None)  # sqlite3, aiosqlite
+    if isinstance(flag, bool):
+        return flag
+    status = getattr(getattr(driver, "info", None), "transaction_status", None)  # psycopg, psycopg2
+    if status is not None:
+        return int(status) != 0
+    flags = getattr(driver, "server_status", None)  # pymysql; 1 is SERVER_STATUS_IN_TRANS
+    if isinstance(flags, int):
+        return bool(flags & 1)
+    asked = getattr(driver, "is_in_transaction", None)  # asyncpg
+    return bool(asked()) if callable(asked) else True
+
+
+@contextmanager
+def savepoint(connection: Connection, *, foreign: bool) -> Iterator[None]:
+    """Keep a query that fails from aborting a transaction that is not ours.
+
+    Only where a failing statement does that: not on SQLite, MariaDB and MySQL. It costs two round trips.
+    """
+    aborts = connection.dialect.name not in ("sqlite", "mysql", "mariadb")
+    if foreign and aborts and in_transaction(connection):
+        with connection.begin_nested():
+            yield
+    else:
+        yield
+
+
+def database_name(engine: Engine) -> str:
+    """Return what messages call the database."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    return url.database or url.host or url.get_backend_name()
+
+
+# Arguments of a URL's query that say which database or schema it leads to, and hold no secret. Only a digest of them is kept.
+_LEADS_TO = frozenset(
+    {"host", "port", "dbname", "database", "service", "options", "unix_socket", "uri", "mode"}
+)
+
+
+def database_key(engine: Engine, token: str) -> str:
+    """Return the engine's URL without password and query; two engines whose URLs lead to different databases differ.
+
+    Args:
+        engine: The engine.
+        token: An identifier of this engine alone, which an in-memory SQLite database gets: its URL does not name it.
+    """
+    url = engine.url
+    shown = f"{url.get_backend_name()}://"
+    if url.username:
+        shown += f"{url.username}@"
+    if url.host:
+        shown += url.host
+    if url.port:
+        shown += f":{url.port}"
+    shown += f"/{url.database or ''}"
+    leading = sorted((name, value) for name, value in url.query.items() if name in _LEADS_TO)
+    if leading:
+        shown += f"?{hashlib.sha256(repr(leading).encode()).hexdigest()[:12]}"
+    if url.get_backend_name() == "sqlite" and _in_memory(url):
+        shown += f"#{token}"
+    return shown
+
+
+def _in_memory(url: URL) -> bool:
+    database = url.database or ":memory:"
+    return ":memory:" in database or url.query.get("mode") == "memory" or "mode=memory" in database
+
+
+def reflection_error(engine: Engine | None, what: str, error: BaseException) -> ReflectionError:
+    """Return a ReflectionError that says ``what`` failed and why, chained to ``error``, without any secret."""
+    if isinstance(error, ReflectionError):
+        return error
+    secrets = _secrets(engine.url) if engine is not None else []
+    reason = str(error.__cause__ or error) if isinstance(error, SQLAlchemyError) else str(error)
+    kind = type(error).__name__
+    raised = ReflectionError(f"{what}: {kind}: {_redact(reason.strip(), secrets)}")
+    texts = [str(link) for link in _links(error)]
+    if any(secret in text for secret in secrets for text in texts):
+        # What the driver said holds a secret: its kind and the redacted text stand in for it.
+        raised.__cause__ = LazyAlchemyError(f"{kind}: {_redact(str(error), secrets)}")
+    else:
+        raised.__cause__ = error
+    return raised
+
+
+def _links(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _secrets(url: URL) -> list[str]:
+    """Return what must not be shown: the password and every value of the query; a very short one is no use to hide."""
+    values = [url.password] if url.password else []
+    for value in url.query.values():
+        values.extend([value] if isinstance(value, str) else value)
+    return sorted({str(value) for value in values if len(str(value)) > 2}, key=len, reverse=True)
+
+
+def _redact(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text

@@ -1,0 +1,133 @@
+"""The three contracts that a user may fulfil in their own way: Reflector, Cache and ModelEmitter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from typing_extensions import TypeVar
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from lazy_alchemy._tableinfo import TableInfo, TableKind
+    from lazy_alchemy._tables import CustomTable
+
+__all__ = ["Cache", "CacheEntry", "ModelEmitter", "Reflector", "TableKey", "TransactionAware"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class TableKey(NamedTuple):
+    """What an entry of a cache is filed under.
+
+    Attributes:
+        database: The engine's URL without any secret. An in-memory SQLite database, which no URL names, has an identifier of
+            the engine's own in it.
+        schema: The schema as it was asked for; None for the connection's default.
+        name: The table's name.
+    """
+
+    database: str
+    schema: str | None
+    name: str
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """What a cache holds about one table: plain data.
+
+    Attributes:
+        info: What the reflector found out.
+        reflected_at: When that load began or was last found to be still true, in seconds since the epoch (``time.time()``).
+        fingerprint: What ``Reflector.fingerprints`` returned, or would have, for this state of the table.
+    """
+
+    info: TableInfo
+    reflected_at: float
+    fingerprint: str
+
+
+class Reflector(Protocol):
+    """Reads a database's catalog: the only one in the library that does I/O.
+
+    Synchronous on purpose: an ``AsyncEngine`` runs it through ``AsyncConnection.run_sync``, trio through a worker thread.
+    """
+
+    def reflect(
+        self, connection: Connection, names: Collection[str], *, schema: str | None
+    ) -> Mapping[str, TableInfo]:
+        """Return a TableInfo for each of ``names`` that exists; leave out those that do not.
+
+        All names come in one call, to be answered in as few round trips as the database allows. Foreign keys are never
+        followed. The transaction of ``connection`` is neither committed nor rolled back.
+
+        Args:
+            connection: A connection to read with.
+            names: Names of tables and views, each as the database spells it. Never empty.
+            schema: The schema, or None for the connection's default.
+        """
+        ...
+
+    def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
+        """Return the names of all tables and views of ``schema`` and what each of them is, without temporary ones."""
+        ...
+
+    def fingerprints(
+        self, connection: Connection, names: Collection[str], *, schema: str | None
+    ) -> Mapping[str, str]:
+        """Return a text for each of ``names`` that exists which differs whenever the table's TableInfo would.
+
+        It equals the ``fingerprint`` of the TableInfo that ``reflect`` would return now.
+        """
+        ...
+
+
+class TransactionAware(Protocol):
+    """What a reflector may do besides, so that tables loaded inside a caller's open transaction can be cached."""
+
+    def uncommitted(
+        self, connection: Connection, names: Collection[str], *, schema: str | None
+    ) -> Collection[str]:
+        """Return those of ``names`` that the open transaction of ``connection`` may have made or changed."""
+        ...
+
+
+class Cache(Protocol):
+    """Keeps entries for longer than, or outside of, one process, or for several engines on purpose.
+
+    It is asked before the database and told after it. It may forget whatever it likes. An exception from it is logged and
+    the database is asked instead.
+    """
+
+    def get_many(self, keys: Collection[TableKey]) -> Mapping[TableKey, CacheEntry]:
+        """Return the entries that there are for ``keys``."""
+        ...
+
+    def set_many(self, entries: Mapping[TableKey, CacheEntry]) -> None:
+        """Keep ``entries``, replacing those of the same key."""
+        ...
+
+    def discard(self, keys: Collection[TableKey]) -> None:
+        """Forget the entries of ``keys``, if there are any."""
+        ...
+
+    def clear(self, database: str) -> None:
+        """Forget every entry whose key's ``database`` is this one."""
+        ...
+
+
+class ModelEmitter(Protocol[T_co]):
+    """Makes something out of a table: a class, or source code. It does no I/O.
+
+    ``CustomTable.emit`` keeps what a hashable emitter returned, so equal emitters must return equal things.
+    """
+
+    def emit(self, table: CustomTable) -> T_co:
+        """Return what this emitter makes of ``table``.
+
+        Raises:
+            ModelError: The table cannot be made into it.
+        """
+        ...

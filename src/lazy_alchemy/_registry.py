@@ -1,0 +1,229 @@
+"""The registry of declared databases: ``LazyTable``, and the metaclass that makes an accessor of each.
+
+Everything here happens when a class is made. It does no I/O and evaluates no annotation.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import weakref
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, overload
+
+from typing_extensions import Self, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from sqlalchemy import Column
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
+    from sqlmodel import SQLModel
+
+    from lazy_alchemy._accessors import LazyDB
+    from lazy_alchemy._tables import CustomTable
+
+__all__ = ["LazyDBMeta", "LazyTable"]
+
+_ColumnsT = TypeVar("_ColumnsT", default="ReadOnlyColumnCollection[str, Column[Any]]")
+_RowT = TypeVar("_RowT", bound="BaseModel", default="BaseModel")
+_ModelT = TypeVar("_ModelT", bound="SQLModel", default="SQLModel")
+
+
+# -- Declared tables ------------------------------------------------------------------------------------------------------
+
+
+class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
+    """A declared table of a ``LazyDB`` class: loaded when it is first read from an instance.
+
+    ``users: LazyTable`` is enough; ``order_items: LazyTable = LazyTable(name="order-items")`` where the table is not called as the
+    attribute is.
+    """
+
+    def __init__(self, *, name: str | None = None) -> None:
+        """Declare a table.
+
+        Args:
+            name: The table's name; None for the attribute's.
+        """
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"LazyTable(name=...) takes a str, not {type(name).__name__}")
+        self._name = name
+        self._attribute: str | None = None
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        """Take the attribute's name."""
+        self._attribute = attribute
+
+    @property
+    def attribute(self) -> str:
+        """The name of the attribute that it is."""
+        return self._attribute if self._attribute is not None else self.name
+
+    @property
+    def name(self) -> str:
+        """The table's name in the database."""
+        name = self._name if self._name is not None else self._attribute
+        if name is None:
+            raise AttributeError("a LazyTable has no name before it is in a class body")
+        return name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(
+        self, instance: LazyDB, owner: type | None = None
+    ) -> CustomTable[_ColumnsT, _RowT, _ModelT]: ...
+    def __get__(
+        self, instance: LazyDB | None, owner: type | None = None
+    ) -> Self | CustomTable[_ColumnsT, _RowT, _ModelT]:
+        """Return the table, loading it if need be; on the class, the declaration itself."""
+        if instance is None:
+            return self
+        return instance._declared(self)
+
+    def __repr__(self) -> str:
+        return f"LazyTable(name={self._name!r})" if self._name is not None else "LazyTable()"
+
+
+class LazyDBMeta(type):
+    """The metaclass of ``LazyDB``: makes an accessor of every table that a class body declares, and keeps the class.
+
+    It does no I/O and evaluates no annotation.
+    """
+
+    _declared: ClassVar[weakref.WeakValueDictionary[str, LazyDBMeta]] = (
+        weakref.WeakValueDictionary()
+    )
+    __tables__: Mapping[str, LazyTable]
+    __schema__: str | None
+    _reserved: frozenset[str]
+
+    def __new__(
+        mcls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],  # Any: whatever a class body holds
+        *,
+        schema: str | None = None,
+        **keywords: object,
+    ) -> LazyDBMeta:
+        """Make the class.
+
+        Args:
+            name: Its name.
+            bases: Its bases.
+            namespace: What its body defines.
+            schema: The schema of its tables; None for the base's, and in the end for the connection's default.
+            keywords: For ``__init_subclass__``.
+
+        Raises:
+            TypeError: Something in the body is neither a table nor left alone; the message names class and attribute.
+        """
+        is_root = not any(isinstance(base, LazyDBMeta) for base in bases)
+        if schema is not None and (not isinstance(schema, str) or not schema):
+            raise TypeError(f"class {name}: schema= takes the name of a schema, not {schema!r}")
+        if not is_root:
+            for attribute in _declarations(name, bases, namespace):
+                namespace.setdefault(attribute, LazyTable())
+        cls = super().__new__(mcls, name, bases, namespace, **keywords)
+        tables: dict[str, LazyTable] = {}
+        for base in reversed(cls.__mro__):
+            for attribute, value in vars(base).items():
+                if isinstance(value, LazyTable):
+                    tables[attribute] = value
+                else:
+                    tables.pop(attribute, None)
+        _refuse_twins(name, tables)
+        cls.__tables__ = MappingProxyType(tables)
+        cls._reserved = frozenset(dir(cls)) - tables.keys()
+        if schema is not None or is_root:
+            cls.__schema__ = schema
+        if not is_root:
+            mcls._declared[f"{cls.__module__}.{cls.__qualname__}"] = cls
+        return cls
+
+    @property
+    def registry(cls) -> Mapping[str, LazyDBMeta]:
+        """The declared classes that are alive, by module and qualified name; a class made anew replaces its namesake."""
+        return MappingProxyType(dict(LazyDBMeta._declared))
+
+
+_ACCESSOR = re.compile(r"\s*[\"']?\s*(?:[\w.]+\.)?LazyTable\s*(?:\[.*)?[\"']?\s*", re.DOTALL)
+_CLASS_VAR = re.compile(r"\s*[\"']?\s*(?:[\w.]+\.)?ClassVar\b")
+
+
+def _declarations(
+    name: str, bases: tuple[type, ...], namespace: Mapping[str, object]
+) -> list[str]:
+    """Return the attributes that the class body declares as tables."""
+    inherited = {attribute for base in bases for parent in base.__mro__ for attribute in vars(parent)}
+    accessors = {
+        attribute
+        for base in bases
+        if isinstance(base, LazyDBMeta)
+        for attribute in base.__tables__
+    }
+    found: list[str] = []
+    annotations = _annotations(namespace)
+    for attribute, annotation in annotations.items():
+        if attribute.startswith("_") or _CLASS_VAR.match(annotation):
+            continue
+        value = namespace.get(attribute)
+        where = f"class {name}: {attribute!r}"
+        if not _ACCESSOR.fullmatch(annotation):
+            if isinstance(value, LazyTable) or attribute not in namespace:
+                raise TypeError(
+                    f"{where} is annotated {annotation!r}, which declares no table. Write `{attribute}: LazyTable` for a "
+                    "table, or ClassVar[...], a value or a leading underscore for anything else."
+                )
+            continue
+        if attribute in namespace and not isinstance(value, LazyTable):
+            raise TypeError(
+                f"{where} is annotated as a LazyTable and has the value {value!r}. Leave the value out, or write "
+                f'`{attribute}: LazyTable = LazyTable(name="...")`.'
+            )
+        if attribute in inherited and attribute not in accessors:
+            raise TypeError(
+                f"{where} would hide {attribute!r} of {bases[0].__name__}. Call it otherwise: "
+                f'`{attribute}_: LazyTable = LazyTable(name="{attribute}")`; db["{attribute}"] works in any case.'
+            )
+        found.append(attribute)
+    for attribute, value in namespace.items():
+        if isinstance(value, LazyTable) and attribute not in annotations:
+            raise TypeError(
+                f"class {name}: {attribute!r} is a LazyTable without an annotation, which no type checker could read. "
+                f"Write `{attribute}: LazyTable = {value!r}`."
+            )
+    return found
+
+
+def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
+    """Return the annotations of a class body as text, evaluating none of them."""
+    # Any: a class body's `__annotate__` is a function, the rest whatever its author wrote.
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        annotate = annotationlib.get_annotate_from_class_namespace(namespace)
+        if annotate is not None:
+            return dict(
+                annotationlib.call_annotate_function(annotate, annotationlib.Format.STRING)
+            )
+    annotations: Mapping[str, object] = namespace.get("__annotations__", {})
+    return {attribute: _text(annotation) for attribute, annotation in annotations.items()}
+
+
+def _text(annotation: object) -> str:
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__qualname__ if isinstance(annotation, type) else repr(annotation)
+
+
+def _refuse_twins(name: str, tables: Mapping[str, LazyTable]) -> None:
+    attributes: dict[str, str] = {}
+    for attribute, table in tables.items():
+        twin = attributes.setdefault(table.name, attribute)
+        if twin != attribute:
+            raise TypeError(
+                f"class {name}: {twin!r} and {attribute!r} are both the table {table.name!r}. Declare it once."
+            )

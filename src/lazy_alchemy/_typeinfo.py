@@ -1,0 +1,282 @@
+"""A SQL type as plain data: which class, built with which arguments.
+
+Nothing here touches a database. What a type is in Python belongs to the emitters.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias, Union
+
+from sqlalchemy import types as sqltypes
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import TypeEngine
+
+from lazy_alchemy._errors import ReflectionError
+
+__all__ = ["Options", "Plain", "TypeInfo"]
+
+Plain: TypeAlias = Union[
+    None, bool, int, float, str, tuple["Plain", ...], "Options", "TypeInfo"
+]
+"""What a TableInfo is made of besides its own classes: immutable, comparable, serialisable."""
+
+_EVERY = "*"
+"""The key under which a type's variable positional arguments (an enum's labels) are kept."""
+
+
+class Options(Mapping[str, Plain]):
+    """An immutable, hashable mapping that compares by content, whatever the order it was made in."""
+
+    __slots__ = ("_hash", "_items")
+
+    def __init__(self, items: Mapping[str, object] | None = None) -> None:
+        """Copy ``items``, making lists and dictionaries in them immutable."""
+        self._items = {key: freeze(items[key]) for key in sorted(items)} if items else {}
+        self._hash: int | None = None
+
+    def __getitem__(self, key: str) -> Plain:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return self._items == other._items if isinstance(other, Options) else NotImplemented
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(tuple(self._items.items()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Options({self._items!r})"
+
+    def __reduce__(self) -> tuple[type[Options], tuple[dict[str, Plain]]]:
+        return Options, (self._items,)
+
+    def thaw(self) -> dict[str, Any]:
+        """Return a new dictionary of what went in: lists, dictionaries and types again.
+
+        ``Any``: these are keyword arguments of SQLAlchemy's constructors, whose types only they know.
+        """
+        return {key: thaw(value) for key, value in self._items.items()}
+
+
+def freeze(value: object) -> Plain:
+    """Return ``value`` as immutable plain data.
+
+    Raises:
+        TypeError: It holds something that is not plain data.
+    """
+    if value is None or isinstance(value, (bool, int, float, str, Options, TypeInfo)):
+        # str(): SQLAlchemy's quoted_name is a str whose equality is the same and whose pickle is not.
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, Mapping):
+        return Options(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(item) for item in value)
+    if isinstance(value, (set, frozenset)):
+        return tuple(freeze(item) for item in sorted(value))
+    if isinstance(value, TypeEngine):
+        return TypeInfo.of(value)
+    if isinstance(value, ClauseElement):
+        return str(value)
+    raise TypeError(f"{value!r} is not plain data")
+
+
+def thaw(value: Plain) -> object:
+    """Return the mutable form of what ``freeze`` returned, for SQLAlchemy's constructors."""
+    if isinstance(value, tuple):
+        return [thaw(item) for item in value]
+    if isinstance(value, Options):
+        return value.thaw()
+    if isinstance(value, TypeInfo):
+        return value.build()
+    return value
+
+
+@dataclass(frozen=True)
+class TypeInfo:
+    """A SQL type: the class by name, and the arguments that make an equal one.
+
+    Attributes:
+        name: ``module:class``, the module a public one where the class can be had from there.
+        arguments: Keyword arguments of the class; under ``*`` its positional ones.
+        instance: The type itself where no arguments were found that make an equal one. Such a TypeInfo works within
+            the process and cannot be written to a file.
+    """
+
+    name: str
+    arguments: Options = field(default_factory=Options)
+    instance: TypeEngine[Any] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, type_: TypeEngine[Any]) -> TypeInfo:
+        """Describe ``type_``. It costs no round trip."""
+        name = _public_name(type(type_))
+        try:
+            info = cls(name, Options(_arguments(type_)))
+            if _state(info.build()) == _state(type_):
+                return info
+        except Exception:  # noqa: BLE001 - a third party's constructor may raise anything; the instance then stands in
+            pass
+        return cls(name, Options({"repr": repr(type_)}), instance=type_)
+
+    def build(self) -> TypeEngine[Any]:
+        """Return a new type equal to the one described.
+
+        Raises:
+            ReflectionError: The class cannot be imported, or refuses its arguments.
+        """
+        if self.instance is not None:
+            return self.instance
+        keywords = self.arguments.thaw()
+        positional = keywords.pop(_EVERY, ())
+        try:
+            return _class_named(self.name)(*positional, **keywords)
+        except ReflectionError:
+            raise
+        except Exception as error:
+            raise ReflectionError(f"The SQL type {self.name} cannot be built: {error}") from error
+
+
+@lru_cache(maxsize=None)
+def _public_name(cls: type[TypeEngine[Any]]) -> str:
+    """Prefer a public module: SQLAlchemy's private ones move between its releases."""
+    module = cls.__module__
+    if module.startswith("sqlalchemy."):
+        public = ["sqlalchemy.types"]
+        if module.startswith("sqlalchemy.dialects."):
+            public.insert(0, ".".join(module.split(".")[:3]))
+        for candidate in public:
+            if getattr(importlib.import_module(candidate), cls.__name__, None) is cls:
+                return f"{candidate}:{cls.__name__}"
+    return f"{module}:{cls.__qualname__}"
+
+
+@lru_cache(maxsize=None)
+def _class_named(name: str) -> type[TypeEngine[Any]]:
+    module, _, qualname = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)  # Any: it becomes whatever attribute the name leads to
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ReflectionError(
+            f"The SQL type {name} cannot be imported: install the package that defines it."
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, TypeEngine)):
+        raise ReflectionError(f"{name} is not a SQL type.")
+    return found
+
+
+@lru_cache(maxsize=None)
+def _parameters(cls: type[TypeEngine[Any]]) -> tuple[tuple[str, ...], str | None]:
+    """Return the names of the keyword parameters of ``cls``, and of its variable positional one.
+
+    A constructor with ``**keywords`` hands them to its base's, so the bases are read on from there.
+    """
+    names: dict[str, None] = {}
+    variable: str | None = None
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        forwards = False
+        for parameter in list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]:
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                variable = variable or parameter.name
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                forwards = True
+            else:
+                names.setdefault(parameter.name)
+        if not forwards:
+            break
+    if issubclass(cls, sqltypes.Enum):
+        names.update(dict.fromkeys(_ENUM_KEYWORDS))
+    return tuple(names), variable
+
+
+# Enum takes these as ``**kw`` and does not hand them to its base.
+_ENUM_KEYWORDS = ("name", "schema", "native_enum", "create_constraint", "validate_strings")
+
+
+@lru_cache(maxsize=None)
+def _defaults(cls: type[TypeEngine[Any]]) -> Mapping[str, object]:
+    """Return what the attributes of a ``cls()`` are, as far as there can be one."""
+    try:
+        plain = cls()
+    except Exception:  # noqa: BLE001 - a type with required arguments; all of its arguments are kept then
+        return {}
+    return {name: getattr(plain, name) for name in _parameters(cls)[0] if hasattr(plain, name)}
+
+
+# Parameters that say how DDL is emitted for, or where an object is kept beside, the type. A reflected type has the
+# defaults, and the objects (a MetaData) are not data. (2.1 warns of inherit_schema, whatever its value.)
+_NOT_THE_TYPE = frozenset(
+    {"metadata", "_create_events", "_adapted_from", "quote", "inherit_schema"}
+)
+
+
+def _arguments(type_: TypeEngine[Any]) -> dict[str, object]:
+    names, variable = _parameters(type(type_))
+    defaults = _defaults(type(type_))
+    arguments: dict[str, object] = {}
+    for name in names:
+        if name in _NOT_THE_TYPE or name.startswith("_"):
+            continue
+        value = getattr(type_, name, None)
+        default = defaults.get(name)
+        if value is None and default is None:
+            continue
+        if type(value) is type(default) and repr(value) == repr(default):
+            continue
+        arguments[name] = value
+    if variable is not None:
+        labels = getattr(type_, variable, None)
+        if isinstance(labels, (list, tuple)):
+            arguments[_EVERY] = list(labels)
+    return arguments
+
+
+def _state(type_: TypeEngine[Any]) -> tuple[object, ...]:
+    """Return everything an instance holds, in a form that compares by content."""
+    return (
+        type(type_),
+        *(
+            (key, _comparable(value))
+            for key, value in sorted(vars(type_).items())
+            if not _memoised(type(type_), key)
+        ),
+    )
+
+
+def _memoised(cls: type[TypeEngine[Any]], attribute: str) -> bool:
+    """Return whether an attribute only remembers what was computed (``_type_affinity``), by a non-data descriptor."""
+    descriptor = inspect.getattr_static(cls, attribute, None)
+    return hasattr(descriptor, "__get__") and not hasattr(descriptor, "__set__") and not callable(descriptor)
+
+
+def _comparable(value: object) -> object:
+    if isinstance(value, TypeEngine):
+        return _state(value)
+    if isinstance(value, ClauseElement):
+        return (type(value), str(value))
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(key), repr(_comparable(item))) for key, item in value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(_comparable(item) for item in value)
+    if value is None or isinstance(value, (bool, int, float, str, type)):
+        return value
+    return type(value)
+
+
+NULL_TYPE = TypeInfo.of(sqltypes.NullType())
+"""The type of a column whose database type nobody knows."""

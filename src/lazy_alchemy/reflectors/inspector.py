@@ -1,0 +1,435 @@
+"""The reflector for any dialect, through SQLAlchemy's public Inspector.
+
+What it returns leads to the tables that SQLAlchemy itself would reflect with ``resolve_fks=False``, and it costs the same round
+trips plus one for what kind each name is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import bindparam, inspect, text
+from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
+from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
+
+from lazy_alchemy._errors import ReflectionError
+from lazy_alchemy._tableinfo import (
+    CheckInfo,
+    ColumnInfo,
+    ForeignKeyInfo,
+    IndexInfo,
+    KeyInfo,
+    TableInfo,
+    TableKind,
+)
+from lazy_alchemy._typeinfo import Options, TypeInfo
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Inspector, Row
+    from sqlalchemy.engine.interfaces import (
+        ReflectedColumn,
+        ReflectedForeignKeyConstraint,
+        ReflectedIndex,
+    )
+
+__all__ = ["InspectorReflector"]
+
+_T = TypeVar("_T")
+_Facts = dict[tuple[str | None, str], _T]
+
+
+class InspectorReflector:
+    """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
+
+    Round trips: on PostgreSQL at most 12 for any number of names; on MariaDB and MySQL one a table and one more; on SQLite
+    about ten a table and one more; elsewhere what the dialect's ``get_multi_*`` methods need.
+    """
+
+    def reflect(
+        self, connection: Connection, names: Collection[str], *, schema: str | None
+    ) -> Mapping[str, TableInfo]:
+        """Return a TableInfo for each of ``names`` that exists, reading all of them in one batch.
+
+        Raises:
+            ReflectionError: One of them exists and cannot be read (a view whose table is gone).
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be asked.
+        """
+        dialect = connection.dialect.name
+        wanted = [name for name in dict.fromkeys(names) if _may_exist(name, dialect)]
+        if not wanted:
+            return {}  # SQLAlchemy would read an empty filter as "everything"
+        inspector = inspect(connection)
+        kinds = _kinds(connection, wanted, schema)
+        if kinds is None:
+            kinds = dict.fromkeys(wanted, TableKind.TABLE) | _views(inspector, schema)
+        wanted = [name for name in wanted if name in kinds]
+        if not wanted:
+            return {}
+        try:
+            facts = _Batch(inspector, wanted, schema)
+        except SQLAlchemyError:
+            if dialect == "sqlite":  # the one whose transaction survives an error, and that stops at a broken view
+                for name in wanted:
+                    _raise_if_unreadable(inspector, name, schema)
+            raise
+        found: dict[str, TableInfo] = {}
+        for name in wanted:
+            if (schema, name) in facts.columns:
+                found[name] = facts.table(name, kinds[name])
+            else:
+                _raise_if_unreadable(inspector, name, schema)
+        return found
+
+    def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
+        """Return the names of all tables and views of ``schema``; one round trip on the three databases of the tests."""
+        kinds = _kinds(connection, None, schema)
+        if kinds is None:
+            inspector = inspect(connection)
+            kinds = dict.fromkeys(inspector.get_table_names(schema), TableKind.TABLE)
+            kinds.update(_views(inspector, schema))
+        return {name: kind for name, kind in sorted(kinds.items()) if not kind.is_temporary}
+
+    def fingerprints(
+        self, connection: Connection, names: Collection[str], *, schema: str | None
+    ) -> Mapping[str, str]:
+        """Return the fingerprints of ``names``, at the cost of reflecting them."""
+        infos = self.reflect(connection, names, schema=schema)
+        return {name: info.fingerprint for name, info in infos.items()}
+
+    def uncommitted(
+        self, connection: Connection, names: Collection[str], *, schema: str | None
+    ) -> Collection[str]:
+        """Return those of ``names`` that the open transaction of ``connection`` may have made or changed.
+
+        On MariaDB and MySQL none: a statement that changes a schema commits (MariaDB Knowledge Base, "SQL statements that
+        cause an implicit commit"). On PostgreSQL those that it holds a lock on which only such statements take, and all of them
+        where it reads from a snapshot older than the statement; one round trip. On SQLite all of them, once the transaction
+        has written. Elsewhere all of them.
+        """
+        dialect = connection.dialect.name
+        if dialect in ("mysql", "mariadb"):
+            return ()
+        if dialect == "sqlite":
+            written = getattr(connection.connection.driver_connection, "in_transaction", True)
+            return list(names) if written else ()
+        if dialect == "postgresql":
+            rows = connection.execute(_LOCKED, {"names": list(names), "schema": schema})
+            return list({row[0] for row in rows}.intersection(names))
+        return list(names)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+# A lock stronger than ROW EXCLUSIVE, which inserts and updates take, is what statements that change a table take, and it is
+# held to the end of the transaction (PostgreSQL manual, "13.3.1. Table-Level Locks").
+_LOCKED = text("""
+    SELECT c.relname
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relname IN :names
+      AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
+               ELSE n.nspname = :schema END
+      AND (pg_catalog.current_setting('transaction_isolation') NOT LIKE 'read%'
+           OR EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS l
+                      WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = c.oid AND l.granted
+                        AND l.locktype = 'relation'
+                        AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                                       'ExclusiveLock', 'AccessExclusiveLock')))
+""").bindparams(bindparam("names", expanding=True))
+
+
+class _Batch:
+    """Everything that the Inspector says of some names, each fact read once for all of them."""
+
+    def __init__(self, inspector: Inspector, names: list[str], schema: str | None) -> None:
+        self._schema = schema
+
+        def read(method: Callable[..., _Facts[_T]], *, optional: bool = False) -> _Facts[_T]:
+            try:
+                return method(
+                    schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY
+                )
+            except NotImplementedError:
+                if optional:
+                    return {}
+                raise
+
+        self.columns = read(inspector.get_multi_columns)
+        self._keys = read(inspector.get_multi_pk_constraint)
+        self._foreign_keys = read(inspector.get_multi_foreign_keys)
+        self._indexes = read(inspector.get_multi_indexes)
+        self._uniques = read(inspector.get_multi_unique_constraints, optional=True)
+        self._comments = read(inspector.get_multi_table_comment, optional=True)
+        self._checks = read(inspector.get_multi_check_constraints, optional=True)
+        self._options = read(inspector.get_multi_table_options, optional=True)
+
+    def table(self, name: str, kind: TableKind) -> TableInfo:
+        """Return all facts about one of the names."""
+        key = (self._schema, name)
+        constraint = self._keys.get(key)
+        primary_key = None
+        if constraint and (constraint["constrained_columns"] or constraint.get("name")):
+            primary_key = KeyInfo(
+                tuple(map(str, constraint["constrained_columns"])),
+                constraint.get("name"),
+                constraint.get("comment"),
+                Options(constraint.get("dialect_options")),
+            )
+        comment = self._comments.get(key)
+        return TableInfo(
+            name=name,
+            schema=self._schema,
+            kind=kind,
+            columns=tuple(_column(column) for column in self.columns[key]),
+            primary_key=primary_key,
+            foreign_keys=tuple(_foreign_keys(name, self._foreign_keys.get(key) or ())),
+            indexes=tuple(_indexes(self._indexes.get(key) or ())),
+            uniques=tuple(
+                KeyInfo(
+                    tuple(map(str, unique["column_names"])),
+                    unique["name"],
+                    unique.get("comment"),
+                    Options(unique.get("dialect_options")),
+                )
+                for unique in self._uniques.get(key) or ()
+                if not unique.get("duplicates_index")  # it is among the indexes
+            ),
+            checks=tuple(
+                CheckInfo(
+                    check["sqltext"],
+                    check.get("name"),
+                    check.get("comment"),
+                    Options({k: v for k, v in check.items() if k not in _CHECK_FIELDS}),
+                )
+                for check in self._checks.get(key) or ()
+            ),
+            comment=comment.get("text") if comment else None,
+            options=Options(self._options.get(key)),
+        )
+
+
+_CHECK_FIELDS = ("sqltext", "name", "comment")
+
+
+def _column(column: ReflectedColumn) -> ColumnInfo:
+    facts: Mapping[str, Any] = column  # Any: a dialect may return keys that the TypedDict does not have (quote)
+    default = column.get("default")
+    return ColumnInfo(
+        name=str(column["name"]),
+        type=TypeInfo.of(column["type"]),
+        nullable=column["nullable"],
+        default=None if default is None else str(default),
+        autoincrement=column.get("autoincrement"),
+        comment=column.get("comment"),
+        computed=Options(column["computed"]) if column.get("computed") else None,
+        identity=Options(column["identity"]) if column.get("identity") else None,
+        quote=facts.get("quote", getattr(column["name"], "quote", None)),
+        options=Options(column.get("dialect_options")),
+    )
+
+
+def _foreign_keys(
+    table: str, foreign_keys: Iterable[ReflectedForeignKeyConstraint]
+) -> Iterable[ForeignKeyInfo]:
+    for key in foreign_keys:
+        columns = tuple(map(str, key["constrained_columns"]))
+        if len(set(columns)) != len(columns):
+            _warn(
+                f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; duplicate "
+                f"source columns within name(s) {', '.join(columns)} are not supported"
+            )
+            continue
+        yield ForeignKeyInfo(
+            columns,
+            key["referred_schema"],
+            str(key["referred_table"]),
+            tuple(map(str, key["referred_columns"])),
+            key["name"],
+            key.get("comment"),
+            Options(key.get("options")),
+        )
+
+
+def _indexes(indexes: Iterable[ReflectedIndex]) -> Iterable[IndexInfo]:
+    for index in indexes:
+        if index.get("duplicates_constraint"):
+            continue  # it is among the unique constraints
+        columns = tuple(None if name is None else str(name) for name in index["column_names"])
+        expressions = tuple(index.get("expressions") or ())
+        if None in columns and not expressions:
+            _warn(
+                f"Skipping index {index['name']!r} because key {columns.index(None) + 1} reflected as None but no "
+                "'expressions' were returned"
+            )
+            continue
+        yield IndexInfo(
+            columns,
+            bool(index["unique"]),
+            index["name"],
+            expressions,
+            Options(index.get("column_sorting")),
+            Options(index.get("dialect_options")),
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, SAWarning, stacklevel=2)
+
+
+def _may_exist(name: str, dialect: str) -> bool:
+    """Return whether a table can have this name at all: servers and drivers raise where it cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    if dialect in ("mysql", "mariadb") and (
+        not name or len(name) > 64 or name.endswith(" ") or max(name) > "\uffff"
+    ):
+        return False
+    return "\0" not in name
+
+
+def _raise_if_unreadable(inspector: Inspector, name: str, schema: str | None) -> None:
+    """Raise what the database says against a name that it was not possible to read, unless it does not exist."""
+    try:
+        inspector.get_columns(name, schema)
+    except NoSuchTableError:
+        return
+    except SQLAlchemyError as error:
+        raise ReflectionError(f"{name!r} exists and cannot be read: {error}") from error
+
+
+# What kind each name is: rows of name, type and "is temporary", one query for each of the three databases of the tests.
+# The names go in as parameters.
+_POSTGRESQL_KINDS = """
+    SELECT c.relname, c.relkind, c.relpersistence = 't'
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+      AND CASE WHEN CAST(:schema AS text) IS NULL
+               THEN pg_catalog.pg_table_is_visible(c.oid) AND n.nspname <> 'pg_catalog'
+               ELSE n.nspname = :schema END
+"""
+_MYSQL_KINDS = """
+    SELECT table_name, table_type, table_type LIKE '%TEMPORARY%', @@lower_case_table_names
+    FROM information_schema.tables
+    WHERE table_schema = COALESCE(:schema, DATABASE())
+"""
+_SQLITE_KINDS = "SELECT name, type, {temporary} FROM {catalog} WHERE type IN ('table', 'view')"
+
+_KINDS = {
+    "r": TableKind.TABLE,
+    "p": TableKind.TABLE,
+    "f": TableKind.FOREIGN_TABLE,
+    "v": TableKind.VIEW,
+    "m": TableKind.MATERIALIZED_VIEW,
+    "table": TableKind.TABLE,
+    "view": TableKind.VIEW,
+    "SYSTEM VIEW": TableKind.VIEW,
+    "VIEW": TableKind.VIEW,
+}
+_TEMPORARY = {TableKind.TABLE: TableKind.TEMPORARY_TABLE, TableKind.VIEW: TableKind.TEMPORARY_VIEW}
+
+
+def _kinds(
+    connection: Connection, wanted: list[str] | None, schema: str | None
+) -> dict[str, TableKind] | None:
+    """Return what each of the ``wanted`` names (None: every name) is; those that do not exist are left out.
+
+    A name of ``wanted`` that is not in the catalog and may exist all the same (MariaDB does not list temporary tables) is in it
+    as a temporary table. None where the dialect is not one of the three: ``_views`` serves there.
+    """
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        rows = _rows(connection, _POSTGRESQL_KINDS, "c.relname", wanted, schema=schema)
+        return {name: _kind(kind, temporary) for name, kind, temporary in rows}
+    if dialect == "sqlite":
+        return _sqlite_kinds(connection, wanted, schema)
+    if dialect in ("mysql", "mariadb"):
+        return _mysql_kinds(connection, wanted, schema)
+    return None
+
+
+def _mysql_kinds(
+    connection: Connection, wanted: list[str] | None, schema: str | None
+) -> dict[str, TableKind]:
+    rows = _rows(connection, _MYSQL_KINDS, "table_name", wanted, schema=schema)
+    if wanted is None:
+        return {row[0]: _kind(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
+    # The catalog compares names without regard to case whether the server does so or not.
+    fold = str.lower if rows and int(rows[0][3]) else str
+    kinds = {fold(row[0]): _kind(row[1], row[2]) for row in rows}
+    return {name: kinds.get(fold(name), TableKind.TEMPORARY_TABLE) for name in wanted}
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def _sqlite_kinds(
+    connection: Connection, wanted: list[str] | None, schema: str | None
+) -> dict[str, TableKind]:
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    catalogs = {f"{quote(schema or 'main')}.sqlite_master": False}
+    if schema is None:
+        catalogs["sqlite_temp_master"] = True  # last: a temporary table hides another of its name
+    query = " UNION ALL ".join(
+        _SQLITE_KINDS.format(catalog=catalog, temporary=int(temporary))
+        for catalog, temporary in catalogs.items()
+    )
+    rows = _rows(
+        connection, f"SELECT * FROM ({_escape(query)}) WHERE true", "name COLLATE NOCASE", wanted
+    )
+    kinds = {name: _kind(kind, temporary) for name, kind, temporary in rows}
+    if wanted is None:
+        return {name: kind for name, kind in kinds.items() if not name.startswith("sqlite_")}
+    # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
+    folded = {name.translate(_ASCII_LOWER): kind for name, kind in kinds.items()}
+    return {
+        name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded
+    }
+
+
+def _escape(query: str) -> str:
+    """Keep a colon of an identifier from being read as a parameter."""
+    return query.replace(":", "\\:")
+
+
+def _rows(
+    connection: Connection,
+    query: str,
+    column: str,
+    wanted: list[str] | None,
+    **parameters: object,
+) -> Sequence[Row[Any]]:
+    # Any: the columns of the row are the query's, which is text.
+    if wanted is None:
+        return connection.execute(text(query), parameters).all()
+    statement = text(f"{query} AND {column} IN :names").bindparams(
+        bindparam("names", expanding=True)
+    )
+    return connection.execute(statement, {**parameters, "names": wanted}).all()
+
+
+def _kind(code: str, temporary: object) -> TableKind:
+    kind = _KINDS.get(code, TableKind.TABLE)
+    return _TEMPORARY.get(kind, kind) if temporary else kind
+
+
+def _views(inspector: Inspector, schema: str | None) -> dict[str, TableKind]:
+    """Return the views and temporary tables of a dialect that ``_kinds`` does not know."""
+    kinds: dict[str, TableKind] = {}
+    for method, kind in (
+        (inspector.get_view_names, TableKind.VIEW),
+        (inspector.get_materialized_view_names, TableKind.MATERIALIZED_VIEW),
+    ):
+        with contextlib.suppress(NotImplementedError):
+            kinds.update(dict.fromkeys(method(schema), kind))
+    for temporary, kind in (
+        (inspector.get_temp_table_names, TableKind.TEMPORARY_TABLE),
+        (inspector.get_temp_view_names, TableKind.TEMPORARY_VIEW),
+    ):
+        with contextlib.suppress(NotImplementedError):
+            kinds.update(dict.fromkeys(temporary(), kind))
+    return kinds
