@@ -1,0 +1,129 @@
+"""The fixtures of every test: databases, the graph of many tables, and hypothesis' settings."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+
+from . import workload
+from .databases import NAMES, Database, MariaDBServer, PostgreSQLServer, Server, SQLiteServer, database_on, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Engine
+
+# No deadline: an example that asks a database takes as long as the database takes.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """The servers by name, there or not."""
+    servers: list[Server] = [SQLiteServer(tmp_path_factory.mktemp("sqlite")), PostgreSQLServer(), MariaDBServer()]
+    yield {server.name: server for server in servers}
+    for server in servers:
+        server.close()
+
+
+def _database(servers: dict[str, Server], name: str) -> Iterator[Database]:
+    require(servers[name])
+    with database_on(servers[name]) as database:
+        yield database
+
+
+@pytest.fixture(params=NAMES)
+def db(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Iterator[Database]:
+    """An empty database of the test's own: the test runs once on each of the three."""
+    yield from _database(servers, request.param)
+
+
+@pytest.fixture
+def sqlite_db(servers: dict[str, Server]) -> Iterator[Database]:
+    """An empty SQLite database of the test's own."""
+    yield from _database(servers, "sqlite")
+
+
+@pytest.fixture
+def postgresql_db(servers: dict[str, Server]) -> Iterator[Database]:
+    """An empty PostgreSQL database of the test's own."""
+    yield from _database(servers, "postgresql")
+
+
+@pytest.fixture
+def mariadb_db(servers: dict[str, Server]) -> Iterator[Database]:
+    """An empty MariaDB database of the test's own."""
+    yield from _database(servers, "mariadb")
+
+
+class Graphs:
+    """The databases that hold the graph of tests/workload.py: each made when it is first needed, once a session."""
+
+    def __init__(self, servers: dict[str, Server]) -> None:
+        self._servers = servers
+        self._stack = ExitStack()
+        self._urls: dict[tuple[str, int], URL] = {}
+
+    def url(self, name: str, count: int) -> URL:
+        """Return where the graph of `count` tables is on the database called `name`."""
+        if (name, count) not in self._urls:
+            database = self._stack.enter_context(database_on(self._servers[name]))
+            workload.create(database.engine, count)
+            database.engine.dispose()
+            self._urls[name, count] = database.url
+        return self._urls[name, count]
+
+    def close(self) -> None:
+        """Remove all of them."""
+        self._stack.close()
+
+
+class Graph:
+    """The graph on one of the databases, for a test that only reads it.
+
+    Attributes:
+        name: "sqlite", "postgresql" or "mariadb".
+    """
+
+    def __init__(self, name: str, graphs: Graphs) -> None:
+        self.name = name
+        self._graphs = graphs
+        self._databases: list[Database] = []
+
+    def url(self, count: int) -> URL:
+        """Return where the graph of `count` tables is."""
+        return self._graphs.url(self.name, count)
+
+    def engine(self, count: int, **options: Any) -> Engine:
+        """Return a new Engine on the graph of `count` tables, disposed of after the test."""
+        database = Database(self.name, self.url(count))
+        self._databases.append(database)
+        return database.make_engine(**options) if options else database.engine
+
+    def dispose(self) -> None:
+        """Close every connection of every engine."""
+        for database in self._databases:
+            database.dispose()
+
+
+@pytest.fixture(scope="session")
+def graphs(servers: dict[str, Server]) -> Iterator[Graphs]:
+    """The graphs of the session."""
+    graphs = Graphs(servers)
+    yield graphs
+    graphs.close()
+
+
+@pytest.fixture(params=NAMES)
+def graph(request: pytest.FixtureRequest, servers: dict[str, Server], graphs: Graphs) -> Iterator[Graph]:
+    """The graph of tests/workload.py, to be read only: the test runs once on each of the three databases."""
+    require(servers[request.param])
+    graph = Graph(request.param, graphs)
+    yield graph
+    graph.dispose()
