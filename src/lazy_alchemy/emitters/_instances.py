@@ -1,0 +1,106 @@
+"""Listeners that keep the values of mapped instances what their model says, where SQLAlchemy alone would not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, event, inspect, null
+from sqlalchemy.orm.attributes import del_attribute, set_attribute, set_committed_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sqlalchemy.orm import InstanceState
+
+    from ._fields import ModelField
+
+__all__ = ["listen"]
+
+
+def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
+    """Register on the class ``mapped`` what its ``fields`` need, mostly nothing."""
+    null_senders = [
+        field.name for field in fields if (field.nullable or field.filled) and field.column.type.should_evaluate_none
+    ]
+    if null_senders:
+        event.listen(mapped, "before_insert", _leaving_out_none(null_senders))
+    computed = [field.name for field in fields if field.column.computed is not None]
+    if computed:
+        event.listen(mapped, "before_insert", _leaving_out(computed))
+    for field in fields:
+        if _is_nullable_key(field):
+            event.listen(mapped, "before_insert", _sending_null(field.name))
+    numbers = [
+        field.name for field in fields if field.python_type is bool and not isinstance(field.column.type, Boolean)
+    ]
+    if numbers:
+        to_bool = _making_bool(numbers)
+        for name in ("load", "refresh", "refresh_flush"):
+            event.listen(mapped, name, to_bool)
+
+
+def _leaving_out_none(names: Collection[str]) -> Callable[..., None]:
+    """Make None mean "not given" for JSON as it does for every other type.
+
+    SQLAlchemy leaves a None out of an ORM INSERT, so that the column's default or NULL takes effect; but of a JSON
+    column it writes the document ``null``, also when the None is only the model's default.
+    """
+
+    def before_insert(_mapper: object, _connection: object, target: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        for name in names:
+            if state.dict.get(name, ...) is None:
+                del_attribute(target, name)
+
+    return before_insert
+
+
+def _leaving_out(names: Collection[str]) -> Callable[..., None]:
+    """Keep what the database computes out of an INSERT, also in a copy that has its value."""
+
+    def before_insert(_mapper: object, _connection: object, target: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        for name in names:
+            if name in state.dict:
+                del_attribute(target, name)
+
+    return before_insert
+
+
+def _is_nullable_key(field: ModelField) -> bool:
+    column = field.column
+    return (
+        column is column.table.autoincrement_column
+        and bool(column.nullable)
+        and column.default is None
+        and column.server_default is None
+    )
+
+
+def _sending_null(name: str) -> Callable[..., None]:
+    """Let SQLite number a row by an explicit NULL, so that several new rows can be flushed together.
+
+    SQLite says of an INTEGER PRIMARY KEY without NOT NULL that it may be NULL, and SQLAlchemy refuses such a column
+    when it inserts several rows in one statement ("has been marked as a sentinel column"). A row that carries an SQL
+    expression is inserted by itself, and its key is fetched all the same.
+    """
+
+    def before_insert(_mapper: object, _connection: object, target: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        if state.dict.get(name) is None:
+            set_attribute(target, name, null())
+
+    return before_insert
+
+
+def _making_bool(names: Collection[str]) -> Callable[..., None]:
+    """Make the 0 and 1 that MySQL gives for BOOLEAN a bool; any other number stays what it is."""
+
+    def loaded(target: object, *_: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        for name in names:
+            value = state.dict.get(name)
+            if type(value) is int and value in (0, 1):
+                set_committed_value(target, name, bool(value))
+
+    return loaded
