@@ -1,7 +1,7 @@
 """Lazy tables for SQLAlchemy: each is loaded the first time it is used, once, and only that one.
 
-The public names, and nothing else. They are imported when they are first used: ``import lazy_alchemy`` alone imports neither
-SQLAlchemy, Pydantic, SQLModel nor anyio.
+The public names, and nothing else. They are imported when they are first used: ``import lazy_alchemy`` alone imports
+neither SQLAlchemy, Pydantic, SQLModel nor anyio.
 """
 
 from __future__ import annotations

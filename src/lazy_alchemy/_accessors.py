@@ -10,10 +10,10 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from sqlalchemy import Engine
+from typing_extensions import Self
 
 from lazy_alchemy._catalog import Catalog
 from lazy_alchemy._connections import Holders, database_name
@@ -22,6 +22,8 @@ from lazy_alchemy._registry import LazyDBMeta, LazyTable
 from lazy_alchemy.reflectors import InspectorReflector
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, MetaData
 
     from lazy_alchemy._catalog import CacheInfo, Key
@@ -30,9 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LazyDB", "get_lazy_class"]
 
-_Self = TypeVar("_Self", bound="LazyDB")
-
-# -- The catalogs of an engine --------------------------------------------------------------------------------------------
+# -- The catalogs of an engine
+# --------------------------------------------------------------------------------------------
 
 
 class _Engine:
@@ -75,7 +76,8 @@ def _shared_by(engine: Engine) -> _Engine:
         return shared
 
 
-# -- Accessors ------------------------------------------------------------------------------------------------------------
+# -- Accessors
+# ------------------------------------------------------------------------------------------------------------
 
 
 class _Unset:
@@ -89,8 +91,9 @@ _UNSET: Final = _Unset()
 class LazyDB(metaclass=LazyDBMeta):
     """The tables of one database, each loaded when it is first used.
 
-    ``db.users``, ``db["order-items"]`` and ``db.get("users")`` return the table, a ``sqlalchemy.Table``. A name that is also a method or
-    begins with an underscore is reached by item or ``get``. Declare the tables that a typed codebase uses in a subclass::
+    ``db.users``, ``db["order-items"]`` and ``db.get("users")`` return the table, a ``sqlalchemy.Table``. A name that is
+    also a method or begins with an underscore is reached by item or ``get``. Declare the tables that a typed codebase
+    uses in a subclass::
 
         class AppDB(LazyDB, schema="public"):
             users: LazyTable
@@ -104,7 +107,7 @@ class LazyDB(metaclass=LazyDBMeta):
         engine: Engine,
         *,
         cache_ttl: float | None = None,
-        schema: str | None | _Unset = _UNSET,
+        schema: str | _Unset | None = _UNSET,
         cache: Cache | None = None,
         reflector: Reflector | None = None,
     ) -> None:
@@ -124,9 +127,7 @@ class LazyDB(metaclass=LazyDBMeta):
         _check_engine(type(self).__name__, engine)
         self._engine = engine
         self._ttl = _checked_ttl(cache_ttl)
-        self._schema = type(self).__schema__ if isinstance(schema, _Unset) else schema
-        if self._schema is not None and (not isinstance(self._schema, str) or not self._schema):
-            raise TypeError(f"schema= takes the name of a schema or None, not {schema!r}")
+        self._schema = type(self).__schema__ if isinstance(schema, _Unset) else _checked_schema(schema)
         self._shared = _shared_by(engine)
         self._catalog = self._shared.catalog(engine, reflector, cache)
         self._begin()
@@ -136,15 +137,16 @@ class LazyDB(metaclass=LazyDBMeta):
         self._raised: dict[tuple[int, str], AttributeError] = {}
         self._catalog.register(self)
 
-    # -- Tables ---------------------------------------------------------------------------------------------------------
+    # -- Tables
+    # ---------------------------------------------------------------------------------------------------------
 
     def get(self, name: str, *, connection: Connection | None = None) -> CustomTable:
         """Return a table or view.
 
         Args:
             name: Its name as the database spells it.
-            connection: Load it, if it is not loaded, on this connection and in its transaction. A table that only this connection
-                may see (temporary, or not committed) is returned and not kept.
+            connection: Load it, if it is not loaded, on this connection and in its transaction. A table that only this
+                connection may see (temporary, or not committed) is returned and not kept.
 
         Returns:
             The table; the same object as long as neither it nor a table that it refers to has changed.
@@ -195,18 +197,18 @@ class LazyDB(metaclass=LazyDBMeta):
         if until == math.inf:
             for attribute in self._attributes(name):
                 # An instance's own attribute is found before a declaration and before __getattr__.
-                self.__dict__[attribute] = table
+                vars(self)[attribute] = table
 
     def _forget(self) -> None:
         for name in list(self._hits):
             for attribute in self._attributes(name):
-                self.__dict__.pop(attribute, None)
+                vars(self).pop(attribute, None)
         self._hits.clear()
 
     def _attributes(self, name: str) -> Sequence[str]:
         cls = type(self)
         declared = [attribute for attribute, table in cls.__tables__.items() if table.name == name]
-        if declared or name.startswith("_") or name in cls._reserved or name in cls.__tables__:
+        if declared or name.startswith("_") or name in cls.__reserved__ or name in cls.__tables__:
             return declared
         return [name]
 
@@ -214,7 +216,8 @@ class LazyDB(metaclass=LazyDBMeta):
     __iter__: ClassVar[None] = None
     __contains__: ClassVar[None] = None
 
-    # -- What there is --------------------------------------------------------------------------------------------------
+    # -- What there is
+    # --------------------------------------------------------------------------------------------------
 
     def list_tables(self) -> list[str]:
         """Return the names of the base tables of the schema, sorted; one round trip, each time.
@@ -232,7 +235,8 @@ class LazyDB(metaclass=LazyDBMeta):
         """
         return [name for name, kind in self._catalog.names(self._schema).items() if kind.is_view]
 
-    # -- Loading and forgetting -----------------------------------------------------------------------------------------
+    # -- Loading and forgetting
+    # -----------------------------------------------------------------------------------------
 
     def preload(self, *names: str, connection: Connection | None = None) -> None:
         """Load those of ``names`` that are not loaded, in one batch.
@@ -286,7 +290,8 @@ class LazyDB(metaclass=LazyDBMeta):
         """Return how much is loaded and how often the database was asked. No round trip."""
         return self._catalog.info()
 
-    # -- What it was made of --------------------------------------------------------------------------------------------
+    # -- What it was made of
+    # --------------------------------------------------------------------------------------------
 
     @property
     def engine(self) -> Engine:
@@ -311,7 +316,8 @@ class LazyDB(metaclass=LazyDBMeta):
         """
         return self._catalog.metadata
 
-    # -- What Python asks -----------------------------------------------------------------------------------------------
+    # -- What Python asks
+    # -----------------------------------------------------------------------------------------------
 
     def __dir__(self) -> list[str]:
         """Return the attributes, and the tables that are declared, loaded or have been listed; no round trip."""
@@ -331,31 +337,30 @@ class LazyDB(metaclass=LazyDBMeta):
             f"{loaded} tables loaded>"
         )
 
-    def __copy__(self: _Self) -> _Self:
+    def __copy__(self) -> Self:
         """Return another accessor of the same engine, which shares the tables."""
         copy = object.__new__(type(self))
         tables = {attribute for name in self._hits for attribute in self._attributes(name)}
-        copy.__dict__.update((k, v) for k, v in self.__dict__.items() if k not in tables)
+        vars(copy).update((k, v) for k, v in vars(self).items() if k not in tables)
         copy._begin()
         return copy
 
-    def __deepcopy__(self: _Self, memo: dict[int, object]) -> _Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return another accessor of the same engine: an engine cannot be copied."""
         return self.__copy__()
 
     def __reduce__(self) -> NoReturn:
         """Raise TypeError."""
         raise TypeError(
-            f"{type(self).__name__!r} object cannot be pickled, because its engine cannot: send the URL (or what makes the "
-            "engine) and call get_lazy_class there."
+            f"{type(self).__name__!r} object cannot be pickled, because its engine cannot: send the URL (or what makes "
+            "the engine) and call get_lazy_class there."
         )
 
-    # -- Inside ---------------------------------------------------------------------------------------------------------
+    # -- Inside
+    # ---------------------------------------------------------------------------------------------------------
 
     def _key(self, name: str) -> Key:
-        if not isinstance(name, str):
-            raise TypeError(f"a table is asked for by its name, a str, not {type(name).__name__}")
-        return (self._schema, name)
+        return (self._schema, _checked_name(name))
 
 
 def get_lazy_class(
@@ -390,6 +395,18 @@ def _check_engine(cls: str, engine: object) -> None:
     if given in ("Session", "Connection"):
         remedy = "pass its engine"
     raise TypeError(f"{cls} takes a sqlalchemy.Engine, not {given}: {remedy}.")
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a table is asked for by its name, a str, not {type(name).__name__}")
+    return name
+
+
+def _checked_schema(schema: object) -> str | None:
+    if schema is not None and (not isinstance(schema, str) or not schema):
+        raise TypeError(f"schema= takes the name of a schema or None, not {schema!r}")
+    return schema
 
 
 def _checked_ttl(ttl: object) -> float | None:

@@ -6,7 +6,6 @@ Whoever calls holds the catalog's lock: tables are built and replaced by one thr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import MetaData
@@ -14,6 +13,8 @@ from sqlalchemy import MetaData
 from lazy_alchemy._tables import build_table, metadata_key, refers_to
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ForeignKeyConstraint
 
     from lazy_alchemy._tableinfo import TableInfo
@@ -27,8 +28,8 @@ _Key = tuple[str | None, str]
 class BuiltTables:
     """Tables of one MetaData by schema and name.
 
-    A foreign key has ``use_alter`` exactly while the table that it refers to is not among them: SQLAlchemy then flushes ORM objects
-    without that table, and afterwards orders tables as ever.
+    A foreign key has ``use_alter`` exactly while the table that it refers to is not among them: SQLAlchemy then flushes
+    ORM objects without that table, and afterwards orders tables as ever.
     """
 
     def __init__(self) -> None:
@@ -59,18 +60,14 @@ class BuiltTables:
     def replace(self, changed: Mapping[_Key, TableInfo | None]) -> None:
         """Put tables of new shapes (None: nothing) in the place of the old ones, where these have been built.
 
-        Every table that reaches one of them through foreign keys is replaced with it: the old ones go on working among themselves,
-        and so do the new ones. Tables that are not built yet are not built now.
+        Every table that reaches one of them through foreign keys is replaced with it: the old ones go on working among
+        themselves, and so do the new ones. Tables that are not built yet are not built now.
 
         Raises:
             ReflectionError: One of them cannot be built; nothing has changed.
         """
         retired = self._reaching(changed)
-        infos = [
-            info
-            for key, table in retired.items()
-            if (info := changed.get(key, table.reflected)) is not None
-        ]
+        infos = [info for key, table in retired.items() if (info := changed.get(key, table.reflected)) is not None]
         trial = MetaData()
         for info in infos:
             build_table(info, trial)
@@ -82,8 +79,8 @@ class BuiltTables:
         except BaseException:
             # Only an interruption gets here. What is not there is built when it is asked for.
             for key in retired:
-                if (table := self._tables.get(key)) is not None:
-                    self._remove(key, table)
+                if (remnant := self._tables.get(key)) is not None:
+                    self._remove(key, remnant)
             raise
 
     def _reaching(self, keys: Mapping[_Key, object]) -> dict[_Key, CustomTable]:

@@ -1,6 +1,7 @@
 """The Catalog: what is known of one database's tables, how recent it is, and who has to load what.
 
-It decides and keeps; it asks the database through a Reflector only (``_loading``), and makes Tables through ``_built`` only.
+It decides and keeps; it asks the database through a Reflector only (``_loading``), and makes Tables through ``_built``
+only.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import logging
 import math
 import time
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -21,6 +21,8 @@ from lazy_alchemy._locks import Flight, SingleFlight
 from lazy_alchemy._tables import refers_to
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     from sqlalchemy import Connection, Engine, MetaData
 
     from lazy_alchemy._tableinfo import TableInfo, TableKind
@@ -77,17 +79,20 @@ class _Request:
     ttl: float | None
     refresh: bool
     call: int  # the clock at the call
-    floors: dict[Key, int] = field(default_factory=dict)  # the tick a load must not have begun before
-    tried: set[Key] = field(default_factory=set)  # of the tables that are checked along the way
-    missing: dict[Key, Missing] = field(default_factory=dict)
-    private: dict[Key, TableInfo] = field(default_factory=dict)  # what only one connection may see
-    errors: dict[Key, Exception] = field(default_factory=dict)
-    flights: set[Flight[Key, Outcome]] = field(default_factory=set)
+    floors: dict[Key, int] = field(default_factory=dict[Key, int])  # the tick a load must not have begun before
+    tried: set[Key] = field(default_factory=set[Key])  # of the tables that are checked along the way
+    missing: dict[Key, Missing] = field(default_factory=dict[Key, Missing])
+    private: dict[Key, TableInfo] = field(default_factory=dict[Key, "TableInfo"])  # what only one connection may see
+    errors: dict[Key, Exception] = field(default_factory=dict[Key, Exception])
+    flights: set[Flight[Key, Outcome]] = field(default_factory=set[Flight[Key, Outcome]])
     lead: Flight[Key, Outcome] | None = None
 
 
 class Hits(Protocol):
-    """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget."""
+    """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget.
+
+    The names are private ones because every public name of an accessor is one that no table can have.
+    """
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
         """Keep ``table`` until ``time.monotonic()`` reaches ``until``. No lock is taken."""
@@ -101,8 +106,9 @@ class Hits(Protocol):
 class Catalog:
     """The tables of one Engine, shared by its accessors. It does not keep the Engine alive.
 
-    All state is guarded by the lock of ``_flights``, which is never held across I/O. Accessors that were given a table are told,
-    under that lock, whenever one that they hold might no longer be right; so what they hold needs no lock to be read.
+    All state is guarded by the lock of ``_flights``, which is never held across I/O. Accessors that were given a table
+    are told, under that lock, whenever one that they hold might no longer be right; so what they hold needs no lock to
+    be read.
     """
 
     def __init__(self, engine: Engine, load: Load) -> None:
@@ -147,7 +153,7 @@ class Catalog:
                     entry = self._entries[key]
                     table = self._built.table(entry.info)
                     if hits is not None and self._current(key, entry):
-                        hits._remember(key, table, self._deadline(key, ttl))
+                        hits._remember(key, table, self._deadline(key, ttl))  # pyright: ignore[reportPrivateUsage]  # see Hits
                     return table
             self._travel(request)
 
@@ -194,9 +200,7 @@ class Catalog:
         if needs:
             started = time.monotonic(), time.time()
             outcome, hidden = self._load.through(connection, list(needs), known)
-            request.private.update(
-                (key, found.info) for key in hidden if isinstance(found := outcome[key], Found)
-            )
+            request.private.update((key, found.info) for key in hidden if isinstance(found := outcome[key], Found))
             with self._flights.lock:
                 self._apply({key: outcome[key] for key in outcome if key not in hidden}, began, *started)
             for key in request.keys:
@@ -235,7 +239,7 @@ class Catalog:
             return [key for key in self._entries if key[0] == schema]
 
     def invalidate(self, keys: Collection[Key] | None) -> None:
-        """Have ``keys`` (None: everything) checked at their next use; a table that is found unchanged stays the same object."""
+        """Have ``keys`` (None: everything) checked at their next use; a table found unchanged stays the same object."""
         with self._flights.lock:
             now = (self._flights.tick(), time.time())
             if keys is None:
@@ -261,7 +265,8 @@ class Catalog:
                 self._from_cache,
             )
 
-    # -- Planning: what has to be loaded. The lock is held. ---------------------------------------------------------------
+    # -- Planning: what has to be loaded. The lock is held.
+    # ---------------------------------------------------------------
 
     def _request(self, keys: Iterable[Key], ttl: float | None, *, refresh: bool = False) -> _Request:
         with self._flights.lock:
@@ -269,7 +274,7 @@ class Catalog:
         return _Request(tuple(dict.fromkeys(keys)), ttl, refresh, call)
 
     def _plan(self, request: _Request) -> bool:
-        """Take in what the flights of ``request`` brought, and find flights for what it still lacks. Return whether it must wait."""
+        """Take in what flights brought, find flights for what ``request`` still lacks; return whether it must wait."""
         for flight in request.flights:
             self._take_in(request, flight)
         request.flights, request.lead = set(), None
@@ -301,10 +306,11 @@ class Catalog:
         request.tried.update(flight.keys)
 
     def _needs(self, request: _Request) -> dict[Key, tuple[int, float]]:
-        """Return what ``request`` lacks: for each key the tick its load must not begin before, and how recent a cache's answer must be.
+        """Return what ``request`` lacks: the tick each load must not begin before, how recent a cache's answer must be.
 
-        Besides what it asks for, that are the tables that these reach through foreign keys, if they are loaded and no longer current, so that
-        tables got one after another join; and, if one of all those has expired, every table that has.
+        Besides what it asks for, that are the tables that these reach through foreign keys, if they are loaded and no
+        longer current, so that tables got one after another join; and, if one of all those has expired, every table
+        that has.
         """
         now = time.monotonic()
         lacking = {
@@ -329,7 +335,8 @@ class Catalog:
         entry = self._entries.get(key)
         floor = request.floors.get(key)
         if floor is None:
-            # Whoever invalidates after the call does not make it wait for longer: readers advance under any storm of invalidations.
+            # Whoever invalidates after the call does not make it wait for longer: readers advance under any storm of
+            # invalidations.
             floor = min(self._invalidation(key)[0], request.call)
             if request.refresh and key in request.keys:
                 floor = request.call
@@ -369,7 +376,7 @@ class Catalog:
         return min(entry.expires(ttl) for entry in entries)
 
     def _reached(self, keys: Iterable[Key]) -> Iterator[Key]:
-        """Yield the loaded tables that foreign keys of ``keys`` lead to, directly or not, without ``keys`` themselves."""
+        """Yield the loaded tables that foreign keys of ``keys`` lead to, directly or not, without ``keys``."""
         seen = set(keys)
         queue = list(seen)
         while queue:
@@ -382,7 +389,8 @@ class Catalog:
                     queue.append(target)
                     yield target
 
-    # -- Loading: no lock is held. ----------------------------------------------------------------------------------------
+    # -- Loading: no lock is held.
+    # ----------------------------------------------------------------------------------------
 
     def _travel(self, request: _Request) -> None:
         """Carry the flight that is this caller's to carry, and wait for the others."""
@@ -436,9 +444,7 @@ class Catalog:
                 flight.error or next(flight.outcome[key] for key in failed),
             )
 
-    def _apply(
-        self, outcome: Mapping[Key, Outcome], began: int, checked: float, reflected_at: float
-    ) -> None:
+    def _apply(self, outcome: Mapping[Key, Outcome], began: int, checked: float, reflected_at: float) -> None:
         """Publish what a load found. The lock is held. What a later load found already stays."""
         changed: dict[Key, Found | None] = {}
         self._loads += 1
@@ -459,13 +465,13 @@ class Catalog:
         if not changed:
             return
         # May raise; then nothing has changed.
-        self._built.replace({key: found and found.info for key, found in changed.items()})
+        self._built.replace({key: new.info if new else None for key, new in changed.items()})
         self._replaced += len(changed)
-        for key, found in changed.items():
-            if found is None:
+        for key, new in changed.items():
+            if new is None:
                 del self._entries[key]
             else:
-                self._enter(key, found, began, checked, reflected_at)
+                self._enter(key, new, began, checked, reflected_at)
         self._forget()
 
     def _enter(self, key: Key, found: Found, began: int, checked: float, reflected_at: float) -> None:
@@ -491,9 +497,10 @@ class Catalog:
 
     def _forget(self) -> None:
         for accessor in self._accessors:
-            accessor._forget()
+            accessor._forget()  # pyright: ignore[reportPrivateUsage]  # see Hits
 
-    # -- Failures -----------------------------------------------------------------------------------------------------------
+    # -- Failures
+    # -----------------------------------------------------------------------------------------------------------
 
     def _raise_failures(self, request: _Request) -> None:
         """Raise what the caller must hear; a table that merely could not be checked is served as it is."""

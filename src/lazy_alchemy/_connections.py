@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool, SingletonThreadPoo
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL
     from sqlalchemy.pool import ConnectionPoolEntry, Pool
@@ -34,8 +35,8 @@ __all__ = [
 ]
 
 _REMEDY = (
-    "Load the table before the transaction begins (preload), pass the transaction's own connection (connection=), or give "
-    "the pool one more connection."
+    "Load the table before the transaction begins (preload), pass the transaction's own connection (connection=), or "
+    "give the pool one more connection."
 )
 
 
@@ -48,9 +49,7 @@ class Holders:
     def __init__(self, engine: Engine) -> None:
         """Begin to watch the pool of ``engine``, which is not kept alive by it."""
         self._threads: dict[int, int] = {}
-        if isinstance(engine.pool, QueuePool) and not isinstance(
-            engine.pool, AsyncAdaptedQueuePool
-        ):
+        if isinstance(engine.pool, QueuePool) and not isinstance(engine.pool, AsyncAdaptedQueuePool):
             event.listen(engine, "checkout", self._checked_out)
             event.listen(engine, "checkin", self._checked_in)
             event.listen(engine, "detach", self._checked_in)
@@ -80,8 +79,8 @@ def _capacity(pool: Pool) -> int | None:
     """Return how many connections ``pool`` hands out at most; None where there is no bound."""
     if not isinstance(pool, QueuePool) or isinstance(pool, AsyncAdaptedQueuePool):
         return None
-    # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is foreseen, and the pool's own
-    # timeout ends the wait.
+    # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is foreseen, and the
+    # pool's own timeout ends the wait.
     overflow: int = getattr(pool, "_max_overflow", -1)
     return pool.size() + overflow if pool.size() > 0 and overflow >= 0 else None
 
@@ -99,25 +98,26 @@ class Loan(NamedTuple):
 
 
 @contextmanager
-def lend(engine: Engine) -> Iterator[Loan]:
+def lend(engine: Engine) -> Generator[Loan, None, None]:
     """Yield a connection of ``engine`` for reading; no transaction that somebody else began on it is ended.
 
-    A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is in a
-    transaction, it is read from within the transaction, and neither committed nor rolled back.
+    A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is
+    in a transaction, it is read from within the transaction, and neither committed nor rolled back.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: There is no connection to be had.
     """
     shared = isinstance(engine.pool, (StaticPool, SingletonThreadPool))
     with engine.connect() as connection:
-        # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another thread
-        # begins meanwhile.
+        # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another
+        # thread begins meanwhile.
         if not shared or (not in_transaction(connection) and engine.dialect.name != "sqlite"):
             yield Loan(connection, foreign=False)
             return
-        fairy = connection.connection
+        # Any: the attribute is public and the stubs of SQLAlchemy forbid to assign it.
+        fairy: Any = connection.connection
         real = fairy.dbapi_connection
-        fairy.dbapi_connection = _HandsOff(real)  # type: ignore[assignment]  # what it does not define it passes on
+        fairy.dbapi_connection = _HandsOff(real)
         try:
             yield Loan(connection, foreign=True)
         finally:
@@ -161,7 +161,7 @@ def in_transaction(connection: Connection) -> bool:
 
 
 @contextmanager
-def savepoint(connection: Connection, *, foreign: bool) -> Iterator[None]:
+def savepoint(connection: Connection, *, foreign: bool) -> Generator[None, None, None]:
     """Keep a query that fails from aborting a transaction that is not ours.
 
     Only where a failing statement does that: not on SQLite, MariaDB and MySQL. It costs two round trips.
@@ -182,10 +182,9 @@ def database_name(engine: Engine) -> str:
     return url.database or url.host or url.get_backend_name()
 
 
-# Arguments of a URL's query that say which database or schema it leads to, and hold no secret. Only a digest of them is kept.
-_LEADS_TO = frozenset(
-    {"host", "port", "dbname", "database", "service", "options", "unix_socket", "uri", "mode"}
-)
+# Arguments of a URL's query that say which database or schema it leads to, and hold no secret. Only a digest of them is
+# kept.
+_LEADS_TO = frozenset({"host", "port", "dbname", "database", "service", "options", "unix_socket", "uri", "mode"})
 
 
 def database_key(engine: Engine, token: str) -> str:
@@ -240,12 +239,15 @@ def _links(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+_SHORTEST_SECRET = 3  # hiding every "1" of a message would hide nothing and spoil it
+
+
 def _secrets(url: URL) -> list[str]:
     """Return what must not be shown: the password and every value of the query; a very short one is no use to hide."""
     values = [url.password] if url.password else []
     for value in url.query.values():
         values.extend([value] if isinstance(value, str) else value)
-    return sorted({str(value) for value in values if len(str(value)) > 2}, key=len, reverse=True)
+    return sorted({str(value) for value in values if len(str(value)) >= _SHORTEST_SECRET}, key=len, reverse=True)
 
 
 def _redact(text: str, secrets: list[str]) -> str:

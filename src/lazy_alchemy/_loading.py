@@ -1,4 +1,5 @@
-"""How a load is carried out: the Cache is asked, then the database through a Reflector, and errors are made the library's own.
+"""How a load is carried out: the Cache is asked, then the database through a Reflector, and errors are made the
+library's own.
 
 It knows nothing of what is loaded already but what it is told, and publishes nothing itself.
 """
@@ -9,9 +10,8 @@ import logging
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
@@ -19,7 +19,6 @@ from lazy_alchemy._connections import (
     Holders,
     database_key,
     database_name,
-    in_transaction,
     lend,
     reflection_error,
     savepoint,
@@ -27,6 +26,8 @@ from lazy_alchemy._connections import (
 from lazy_alchemy._protocols import CacheEntry, TableKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
     from sqlalchemy import Connection, Engine
 
     from lazy_alchemy._locks import Flight, SingleFlight
@@ -63,8 +64,11 @@ class Missing:
     available: tuple[str, ...] = ()
 
 
-Outcome: TypeAlias = Union[Found, Missing, Exception]
+Outcome: TypeAlias = Found | Missing | Exception
 """What a load found for one key."""
+
+
+_SHOWN = 10  # names in a message
 
 
 class Load:
@@ -102,7 +106,8 @@ class Load:
         Args:
             flights: Where it is under way.
             flight: The flight; this thread carries it.
-            known: Returns what is loaded of some keys: these are checked for a change and read again only if there is one.
+            known: Returns what is loaded of some keys: these are checked for a change and read again only if there is
+                one.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
@@ -115,14 +120,10 @@ class Load:
             with lend(engine) as loan:
                 flights.begin(flight)
                 now = time.time()
-                valid = {
-                    key: found
-                    for key, found in cached.items()
-                    if now - found.age >= flight.keys[key]
-                }
+                valid = {key: found for key, found in cached.items() if now - found.age >= flight.keys[key]}
                 keys = [key for key in flight.keys if key not in valid]
                 return {**valid, **self._read(loan.connection, keys, known(keys), foreign=loan.foreign)}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._failure(flight.keys, error)
             raise failure from failure.__cause__
 
@@ -146,7 +147,7 @@ class Load:
                     with savepoint(connection, foreign=True):
                         uncommitted = self._uncommitted(connection, names, schema)
                     hidden.update((schema, name) for name in uncommitted)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._failure(keys, error)
             raise failure from failure.__cause__
         finally:
@@ -171,11 +172,10 @@ class Load:
             failure = reflection_error(self._engine(), what, error)
             raise failure from failure.__cause__
 
-    # -- The cache ----------------------------------------------------------------------------------------------------------
+    # -- The cache
+    # ----------------------------------------------------------------------------------------------------------
 
-    def _ask(
-        self, flights: SingleFlight[Key, Outcome], flight: Flight[Key, Outcome]
-    ) -> dict[Key, Found]:
+    def _ask(self, flights: SingleFlight[Key, Outcome], flight: Flight[Key, Outcome]) -> dict[Key, Found]:
         """Return what the cache has of the keys of ``flight``; if that is all of them, the flight begins with it."""
         if self._cache is None:
             return {}
@@ -233,7 +233,8 @@ class Load:
     def _key(self, key: Key) -> TableKey:
         return TableKey(self._database, *key)
 
-    # -- The database ---------------------------------------------------------------------------------------------------------
+    # -- The database
+    # ---------------------------------------------------------------------------------------------------------
 
     def _read(
         self,
@@ -271,7 +272,9 @@ class Load:
         names = [name for name in names if _can_exist(name)]
         try:
             with savepoint(connection, foreign=foreign):
-                infos = self._reflector.reflect(connection, names, schema=schema) if names else {}
+                if not names:
+                    return {}
+                infos = self._reflector.reflect(connection, names, schema=schema)
             return {name: Found(info) for name, info in infos.items()}
         except Exception as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -285,19 +288,16 @@ class Load:
             outcome.update(self._reflect(connection, [name], schema, foreign=foreign))
         return outcome
 
-    def _uncommitted(
-        self, connection: Connection, names: Collection[str], schema: str | None
-    ) -> Collection[str]:
-        uncommitted: Callable[..., Collection[str]] | None = getattr(
-            self._reflector, "uncommitted", None
-        )
+    def _uncommitted(self, connection: Connection, names: Collection[str], schema: str | None) -> Collection[str]:
+        uncommitted: Callable[..., Collection[str]] | None = getattr(self._reflector, "uncommitted", None)
         return names if uncommitted is None else uncommitted(connection, names, schema=schema)
 
-    # -- Errors ---------------------------------------------------------------------------------------------------------------
+    # -- Errors
+    # ---------------------------------------------------------------------------------------------------------------
 
     def _failure(self, keys: Iterable[Key], error: Exception) -> Exception:
         names = sorted(name for _, name in keys)
-        shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+        shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
         what = f"{'Table' if len(names) == 1 else 'Tables'} {shown} could not be loaded from {self._called()}"
         return reflection_error(self._engine(), what, error)
 
@@ -320,11 +320,7 @@ def _by_schema(keys: Iterable[Key]) -> dict[str | None, list[str]]:
 
 
 def _temporary(outcome: Mapping[Key, Outcome]) -> set[Key]:
-    return {
-        key
-        for key, found in outcome.items()
-        if isinstance(found, Found) and found.info.kind.is_temporary
-    }
+    return {key for key, found in outcome.items() if isinstance(found, Found) and found.info.kind.is_temporary}
 
 
 def _can_exist(name: str) -> bool:

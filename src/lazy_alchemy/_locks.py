@@ -9,9 +9,9 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lazy_alchemy._errors import ReflectionError
 
@@ -25,8 +25,8 @@ class Flight(Generic[K, R]):
     """One load: the keys that it carries, who carries it, and how it ended.
 
     Attributes:
-        keys: The keys, and how recent (seconds since the epoch) an answer from a cache must be for each. They may be added to
-            until the flight has begun, and never change after.
+        keys: The keys, and how recent (seconds since the epoch) an answer from a cache must be for each. They may be
+            added to until the flight has begun, and never change after.
         began: The tick of the clock at which it took its keys; 0 before. What it reads is at least as new as that.
         owner: The thread that carries it.
         outcome: What it found for each key, once it has landed.
@@ -56,21 +56,22 @@ class Flight(Generic[K, R]):
 class SingleFlight(Generic[K, R]):
     """The loads of one catalog that are under way, and the logical clock that orders them.
 
-    The clock ticks when a load begins and when something is invalidated. A load that began at tick 7 has read nothing older than
-    what was true at tick 7, so it answers whoever needs something newer than an invalidation at tick 6.
+    The clock ticks when a load begins and when something is invalidated. A load that began at tick 7 has read nothing
+    older than what was true at tick 7, so it answers whoever needs something newer than an invalidation at tick 6.
 
-    ``lock`` guards everything here and the catalog's own state. It is held for short computations only, never across I/O, and no
-    finalizer takes it.
+    ``lock`` guards everything here and the catalog's own state. It is held for short computations only, never across
+    I/O, and no finalizer takes it.
     """
 
     def __init__(self, at_most: int = 4) -> None:
         """Let at most ``at_most`` loads have a connection, or wait for one, at any time."""
         self._at_most = at_most
         self.clock = 0
-        self._renew()
+        self.renew()
         _all.add(self)
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Make locks anew and forget all flights, as a child process must."""
         self.lock = threading.RLock()
         self._slots = threading.BoundedSemaphore(self._at_most)
         self._waiting: Flight[K, R] | None = None  # the one flight that has not begun
@@ -86,12 +87,12 @@ class SingleFlight(Generic[K, R]):
     ) -> tuple[set[Flight[K, R]], Flight[K, R] | None]:
         """Find a flight for each key. The lock is held.
 
-        A flight that has begun serves a key that it carries if it began late enough. All other keys go with the one flight that has
-        not begun; where there is none, one is opened, and the caller must carry it.
+        A flight that has begun serves a key that it carries if it began late enough. All other keys go with the one
+        flight that has not begun; where there is none, one is opened, and the caller must carry it.
 
         Args:
-            needs: For each key the tick before which its load must not have begun, and how recent an answer from a cache must
-                be.
+            needs: For each key the tick before which its load must not have begun, and how recent an answer from a
+                cache must be.
             boarding: Called before a key is given to a flight that has not begun; it may raise.
 
         Returns:
@@ -110,7 +111,7 @@ class SingleFlight(Generic[K, R]):
                     break
             else:
                 rest[key] = not_before
-        lead = None
+        lead: Flight[K, R] | None = None
         if rest:
             boarding()
             if self._waiting is None:
@@ -122,8 +123,8 @@ class SingleFlight(Generic[K, R]):
         for flight in flights:
             if flight.owner == me and flight is not lead:
                 raise ReflectionError(
-                    f"The load of {_named(flight.keys)} was re-entered by the very thread that carries it (from an event "
-                    "listener, a reflector or a cache): a load cannot wait for itself."
+                    f"The load of {_named(flight.keys)} was re-entered by the very thread that carries it (from an "
+                    "event listener, a reflector or a cache): a load cannot wait for itself."
                 )
         return flights, lead
 
@@ -132,8 +133,8 @@ class SingleFlight(Generic[K, R]):
 
         Args:
             flight: A flight that this thread carries.
-            answered: How recent (seconds since the epoch) a cache's answers are. If given, it begins only if they are recent enough
-                for all of its keys.
+            answered: How recent (seconds since the epoch) a cache's answers are. If given, it begins only if they are
+                recent enough for all of its keys.
 
         Returns:
             Whether it has begun.
@@ -160,7 +161,7 @@ class SingleFlight(Generic[K, R]):
         flight.land()
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
+    def slot(self) -> Generator[None, None, None]:
         """Wait for, and hold, one of the slots that bound how many connections loads take."""
         slots = self._slots
         with slots:
@@ -168,15 +169,14 @@ class SingleFlight(Generic[K, R]):
 
 
 def _named(keys: Iterable[object]) -> str:
-    return ", ".join(
-        repr(key[-1] if isinstance(key, tuple) else key) for key in sorted(keys, key=repr)
-    )
+    return ", ".join(sorted(map(str, keys)))
 
 
-# After a fork only the thread that forked lives on in the child. Taking every lock first means that no state is half changed then;
-# the child makes its locks anew, and the flights, whose threads are gone, are forgotten.
-_all: weakref.WeakSet[SingleFlight[object, object]] = weakref.WeakSet()
-_held: list[SingleFlight[object, object]] = []
+# After a fork only the thread that forked lives on in the child. Taking every lock first means that no state is half
+# changed then; the child makes its locks anew, and the flights, whose threads are gone, are forgotten.
+# Any: of whatever keys and results.
+_all: weakref.WeakSet[SingleFlight[Any, Any]] = weakref.WeakSet()
+_held: list[SingleFlight[Any, Any]] = []
 
 
 def _before_fork() -> None:
@@ -193,7 +193,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     for flights in _held:
-        flights._renew()
+        flights.renew()
     _held.clear()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from sqlalchemy import Connection
 
     from lazy_alchemy._tableinfo import TableInfo, TableKind
@@ -23,8 +24,8 @@ class TableKey(NamedTuple):
     """What an entry of a cache is filed under.
 
     Attributes:
-        database: The engine's URL without any secret. An in-memory SQLite database, which no URL names, has an identifier of
-            the engine's own in it.
+        database: The engine's URL without any secret. An in-memory SQLite database, which no URL names, has an
+            identifier of the engine's own in it.
         schema: The schema as it was asked for; None for the connection's default.
         name: The table's name.
     """
@@ -40,7 +41,8 @@ class CacheEntry:
 
     Attributes:
         info: What the reflector found out.
-        reflected_at: When that load began or was last found to be still true, in seconds since the epoch (``time.time()``).
+        reflected_at: When that load began or was last found to be still true, in seconds since the epoch
+            (``time.time()``).
         fingerprint: What ``Reflector.fingerprints`` returned, or would have, for this state of the table.
     """
 
@@ -52,12 +54,11 @@ class CacheEntry:
 class Reflector(Protocol):
     """Reads a database's catalog: the only one in the library that does I/O.
 
-    Synchronous on purpose: an ``AsyncEngine`` runs it through ``AsyncConnection.run_sync``, trio through a worker thread.
+    Synchronous on purpose: an ``AsyncEngine`` runs it through ``AsyncConnection.run_sync``, trio through a worker
+    thread.
     """
 
-    def reflect(
-        self, connection: Connection, names: Collection[str], *, schema: str | None
-    ) -> Mapping[str, TableInfo]:
+    def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
         """Return a TableInfo for each of ``names`` that exists; leave out those that do not.
 
         All names come in one call, to be answered in as few round trips as the database allows. Foreign keys are never
@@ -74,9 +75,7 @@ class Reflector(Protocol):
         """Return the names of all tables and views of ``schema`` and what each of them is, without temporary ones."""
         ...
 
-    def fingerprints(
-        self, connection: Connection, names: Collection[str], *, schema: str | None
-    ) -> Mapping[str, str]:
+    def fingerprints(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, str]:
         """Return a text for each of ``names`` that exists which differs whenever the table's TableInfo would.
 
         It equals the ``fingerprint`` of the TableInfo that ``reflect`` would return now.
@@ -87,9 +86,7 @@ class Reflector(Protocol):
 class TransactionAware(Protocol):
     """What a reflector may do besides, so that tables loaded inside a caller's open transaction can be cached."""
 
-    def uncommitted(
-        self, connection: Connection, names: Collection[str], *, schema: str | None
-    ) -> Collection[str]:
+    def uncommitted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
         """Return those of ``names`` that the open transaction of ``connection`` may have made or changed."""
         ...
 
@@ -97,8 +94,8 @@ class TransactionAware(Protocol):
 class Cache(Protocol):
     """Keeps entries for longer than, or outside of, one process, or for several engines on purpose.
 
-    It is asked before the database and told after it. It may forget whatever it likes. An exception from it is logged and
-    the database is asked instead.
+    It is asked before the database and told after it. It may forget whatever it likes. An exception from it is logged
+    and the database is asked instead.
     """
 
     def get_many(self, keys: Collection[TableKey]) -> Mapping[TableKey, CacheEntry]:
@@ -124,7 +121,7 @@ class ModelEmitter(Protocol[T_co]):
     ``CustomTable.emit`` keeps what a hashable emitter returned, so equal emitters must return equal things.
     """
 
-    def emit(self, table: CustomTable) -> T_co:
+    def emit(self, table: CustomTable[Any, Any, Any]) -> T_co:  # Any: of whatever table
         """Return what this emitter makes of ``table``.
 
         Raises:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import sys
 import weakref
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import Self, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
     from sqlalchemy import Column
     from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -30,14 +31,15 @@ _RowT = TypeVar("_RowT", bound="BaseModel", default="BaseModel")
 _ModelT = TypeVar("_ModelT", bound="SQLModel", default="SQLModel")
 
 
-# -- Declared tables ------------------------------------------------------------------------------------------------------
+# -- Declared tables
+# ------------------------------------------------------------------------------------------------------
 
 
 class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
     """A declared table of a ``LazyDB`` class: loaded when it is first read from an instance.
 
-    ``users: LazyTable`` is enough; ``order_items: LazyTable = LazyTable(name="order-items")`` where the table is not called as the
-    attribute is.
+    ``users: LazyTable`` is enough; ``order_items: LazyTable = LazyTable(name="order-items")`` where the table is not
+    called as the attribute is.
     """
 
     def __init__(self, *, name: str | None = None) -> None:
@@ -46,9 +48,7 @@ class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
         Args:
             name: The table's name; None for the attribute's.
         """
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"LazyTable(name=...) takes a str, not {type(name).__name__}")
-        self._name = name
+        self._name = _checked("LazyTable(name=...)", name)
         self._attribute: str | None = None
 
     def __set_name__(self, owner: type, attribute: str) -> None:
@@ -71,19 +71,20 @@ class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
-    def __get__(
-        self, instance: LazyDB, owner: type | None = None
-    ) -> CustomTable[_ColumnsT, _RowT, _ModelT]: ...
+    def __get__(self, instance: LazyDB, owner: type | None = None) -> CustomTable[_ColumnsT, _RowT, _ModelT]: ...
     def __get__(
         self, instance: LazyDB | None, owner: type | None = None
     ) -> Self | CustomTable[_ColumnsT, _RowT, _ModelT]:
         """Return the table, loading it if need be; on the class, the declaration itself."""
         if instance is None:
             return self
-        return instance._declared(self)
+        return instance._declared(self)  # pyright: ignore[reportPrivateUsage]  # its public names are tables
 
     def __repr__(self) -> str:
         return f"LazyTable(name={self._name!r})" if self._name is not None else "LazyTable()"
+
+
+_classes: weakref.WeakValueDictionary[str, LazyDBMeta] = weakref.WeakValueDictionary()
 
 
 class LazyDBMeta(type):
@@ -92,12 +93,9 @@ class LazyDBMeta(type):
     It does no I/O and evaluates no annotation.
     """
 
-    _declared: ClassVar[weakref.WeakValueDictionary[str, LazyDBMeta]] = (
-        weakref.WeakValueDictionary()
-    )
     __tables__: Mapping[str, LazyTable]
     __schema__: str | None
-    _reserved: frozenset[str]
+    __reserved__: frozenset[str]
 
     def __new__(
         mcls,
@@ -121,8 +119,7 @@ class LazyDBMeta(type):
             TypeError: Something in the body is neither a table nor left alone; the message names class and attribute.
         """
         is_root = not any(isinstance(base, LazyDBMeta) for base in bases)
-        if schema is not None and (not isinstance(schema, str) or not schema):
-            raise TypeError(f"class {name}: schema= takes the name of a schema, not {schema!r}")
+        _checked(f"class {name}: schema=", schema)
         if not is_root:
             for attribute in _declarations(name, bases, namespace):
                 namespace.setdefault(attribute, LazyTable())
@@ -136,34 +133,33 @@ class LazyDBMeta(type):
                     tables.pop(attribute, None)
         _refuse_twins(name, tables)
         cls.__tables__ = MappingProxyType(tables)
-        cls._reserved = frozenset(dir(cls)) - tables.keys()
+        cls.__reserved__ = frozenset(dir(cls)) - tables.keys()
         if schema is not None or is_root:
             cls.__schema__ = schema
         if not is_root:
-            mcls._declared[f"{cls.__module__}.{cls.__qualname__}"] = cls
+            _classes[f"{cls.__module__}.{cls.__qualname__}"] = cls
         return cls
 
     @property
     def registry(cls) -> Mapping[str, LazyDBMeta]:
-        """The declared classes that are alive, by module and qualified name; a class made anew replaces its namesake."""
-        return MappingProxyType(dict(LazyDBMeta._declared))
+        """The declared classes that are alive, by module and qualified name; of namesakes the one made last."""
+        return MappingProxyType(dict(_classes))
+
+
+def _checked(what: str, name: object) -> str | None:
+    if name is not None and (not isinstance(name, str) or not name):
+        raise TypeError(f"{what} takes a name, not {name!r}")
+    return name
 
 
 _ACCESSOR = re.compile(r"\s*[\"']?\s*(?:[\w.]+\.)?LazyTable\s*(?:\[.*)?[\"']?\s*", re.DOTALL)
 _CLASS_VAR = re.compile(r"\s*[\"']?\s*(?:[\w.]+\.)?ClassVar\b")
 
 
-def _declarations(
-    name: str, bases: tuple[type, ...], namespace: Mapping[str, object]
-) -> list[str]:
+def _declarations(name: str, bases: tuple[type, ...], namespace: Mapping[str, object]) -> list[str]:
     """Return the attributes that the class body declares as tables."""
     inherited = {attribute for base in bases for parent in base.__mro__ for attribute in vars(parent)}
-    accessors = {
-        attribute
-        for base in bases
-        if isinstance(base, LazyDBMeta)
-        for attribute in base.__tables__
-    }
+    accessors = {attribute for base in bases if isinstance(base, LazyDBMeta) for attribute in base.__tables__}
     found: list[str] = []
     annotations = _annotations(namespace)
     for attribute, annotation in annotations.items():
@@ -174,8 +170,8 @@ def _declarations(
         if not _ACCESSOR.fullmatch(annotation):
             if isinstance(value, LazyTable) or attribute not in namespace:
                 raise TypeError(
-                    f"{where} is annotated {annotation!r}, which declares no table. Write `{attribute}: LazyTable` for a "
-                    "table, or ClassVar[...], a value or a leading underscore for anything else."
+                    f"{where} is annotated {annotation!r}, which declares no table. Write `{attribute}: LazyTable` for "
+                    "a table, or ClassVar[...], a value or a leading underscore for anything else."
                 )
             continue
         if attribute in namespace and not isinstance(value, LazyTable):
@@ -206,9 +202,7 @@ def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
 
         annotate = annotationlib.get_annotate_from_class_namespace(namespace)
         if annotate is not None:
-            return dict(
-                annotationlib.call_annotate_function(annotate, annotationlib.Format.STRING)
-            )
+            return dict(annotationlib.call_annotate_function(annotate, annotationlib.Format.STRING))
     annotations: Mapping[str, object] = namespace.get("__annotations__", {})
     return {attribute: _text(annotation) for attribute, annotation in annotations.items()}
 

@@ -1,19 +1,20 @@
 """What a reflector finds out about a table, as plain data.
 
-Immutable, comparable and serialisable; no I/O, and no SQLAlchemy object but through ``TypeInfo.build``. A TableInfo can be
-kept, written to a file, sent to another process, and compared to notice that a table has changed.
+Immutable, comparable and serialisable; no I/O, and no SQLAlchemy object but through ``TypeInfo.build``. A TableInfo can
+be kept, written to a file, sent to another process, and compared to notice that a table has changed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._typeinfo import Options, TypeInfo
+from lazy_alchemy._typeinfo import Options, TypeInfo, is_sequence
 
 __all__ = [
     "CheckInfo",
@@ -137,8 +138,8 @@ class IndexInfo:
 class TableInfo:
     """Everything that a reflector found out about one table or view.
 
-    Two of them are equal exactly when they lead to equal tables: the order of columns counts, that of constraints does not
-    (they are kept sorted).
+    Two of them are equal exactly when they lead to equal tables: the order of columns counts, that of constraints does
+    not (they are kept sorted).
 
     Attributes:
         name: As the database spells it.
@@ -176,7 +177,7 @@ class TableInfo:
             object.__setattr__(self, "fingerprint", self._digest())
 
     def _digest(self) -> str:
-        content = repr(replace(self, fingerprint="-"))
+        content = repr(dataclasses.replace(self, fingerprint="-"))
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_json(self) -> str:
@@ -206,8 +207,7 @@ class TableInfo:
 
 
 _CLASSES = {
-    cls.__name__: cls
-    for cls in (TableInfo, ColumnInfo, KeyInfo, ForeignKeyInfo, CheckInfo, IndexInfo, TypeInfo)
+    cls.__name__: cls for cls in (TableInfo, ColumnInfo, KeyInfo, ForeignKeyInfo, CheckInfo, IndexInfo, TypeInfo)
 }
 
 
@@ -216,37 +216,38 @@ def _encode(value: Any) -> Any:
     # Any: the value of a field, and JSON.
     if isinstance(value, TypeInfo) and value.instance is not None:
         raise ReflectionError(
-            f"The SQL type {value.arguments['repr']} cannot be expressed as data, so its table cannot leave the process."
+            f"The SQL type {value.arguments['repr']} cannot be expressed as data: its table cannot leave the process."
         )
     if type(value).__name__ in _CLASSES:
         fields = {
-            name: _encode(getattr(value, name))
-            for name in value.__dataclass_fields__
-            if name != "instance" and getattr(value, name) not in (None, (), Options())
+            item.name: _encode(getattr(value, item.name))
+            for item in dataclasses.fields(value)
+            if item.name != "instance" and not _is_default(item, getattr(value, item.name))
         }
         return {"is": type(value).__name__, **fields}
     if isinstance(value, Options):
         return {"map": {key: _encode(item) for key, item in value.items()}}
-    if isinstance(value, tuple):
+    if is_sequence(value):
         return [_encode(item) for item in value]
     return value.value if isinstance(value, TableKind) else value
 
 
+def _is_default(item: dataclasses.Field[Any], value: object) -> bool:
+    if item.default_factory is not dataclasses.MISSING:
+        return bool(value == item.default_factory())
+    return value is item.default or (value == () and item.default == ())
+
+
 def _decode(value: Any) -> Any:
     # Any: JSON, and the value of a field.
-    if isinstance(value, list):
-        return tuple(_decode(item) for item in value)
-    if isinstance(value, dict):
-        if "map" in value:
-            return Options({key: _decode(item) for key, item in value["map"].items()})
-        fields = {key: _decode(item) for key, item in value.items() if key != "is"}
-        if value["is"] == "TableInfo":
-            fields.setdefault("schema", None)
-            fields["kind"] = TableKind(fields["kind"])
-            fields.setdefault("columns", ())
-        if value["is"] == "ForeignKeyInfo":
-            fields.setdefault("referred_schema", None)
-        return _CLASSES[value["is"]](**fields)
-    return value
-
-
+    if is_sequence(value):
+        return tuple(map(_decode, value))
+    if not isinstance(value, dict):
+        return value
+    content = cast("dict[str, Any]", value)  # cast: what isinstance leaves unknown
+    if "map" in content:
+        return Options({key: _decode(item) for key, item in content["map"].items()})
+    fields = {key: _decode(item) for key, item in content.items() if key != "is"}
+    if "kind" in fields:
+        fields["kind"] = TableKind(fields["kind"])
+    return _CLASSES[content["is"]](**fields)

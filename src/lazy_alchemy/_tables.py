@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from sqlalchemy import (
     CheckConstraint,
@@ -27,6 +26,8 @@ from typing_extensions import TypeVar
 from lazy_alchemy._errors import ReflectionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import BaseModel
     from sqlalchemy.schema import SchemaItem
     from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -42,22 +43,21 @@ _RowT = TypeVar("_RowT", bound="BaseModel", default="BaseModel")
 _ModelT = TypeVar("_ModelT", bound="SQLModel", default="SQLModel")
 _T = TypeVar("_T")
 
-# Emitting is rare and takes milliseconds; one lock for all tables keeps "the same call gives the same class" under threads.
+# Emitting is rare and takes milliseconds; one lock for all tables keeps "the same call gives the same class" under
+# threads.
 _emitting = threading.RLock()
-os.register_at_fork(
-    before=_emitting.acquire, after_in_parent=_emitting.release, after_in_child=_emitting.release
-)
+os.register_at_fork(before=_emitting.acquire, after_in_parent=_emitting.release, after_in_child=_emitting.release)
 
 
 class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
     """A ``sqlalchemy.Table`` that an accessor loaded.
 
-    ``users.username`` is ``users.c.username`` unless a Table has an attribute of that name (``users.name`` is the table's own
-    name) or the column's name begins with an underscore; ``users.c[...]`` always works.
+    ``users.username`` is ``users.c.username`` unless a Table has an attribute of that name (``users.name`` is the
+    table's own name) or the column's name begins with an underscore; ``users.c[...]`` always works.
     """
 
     # Every CustomTable is some table: as a Table it would raise TypeError in `if db.users:`.
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # SQLAlchemy's never returns
         """Return True."""
         return True
 
@@ -90,16 +90,17 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         Raises:
             ModelError: The table cannot be made into it.
         """
-        if not isinstance(emitter, Hashable):
-            return emitter.emit(self)
-        emitted: dict[ModelEmitter[_T], _T] = self.__dict__.setdefault("_emitted", {})
+        emitted: dict[ModelEmitter[_T], _T] = vars(self).setdefault("_emitted", {})
         try:
             return emitted[emitter]
         except KeyError:
-            with _emitting:
-                if emitter not in emitted:
-                    emitted[emitter] = emitter.emit(self)
-                return emitted[emitter]
+            pass
+        except TypeError:  # not hashable, or holding something that is not
+            return emitter.emit(self)
+        with _emitting:
+            if emitter not in emitted:
+                emitted[emitter] = emitter.emit(self)
+            return emitted[emitter]
 
     def as_pydantic(self, *, partial: bool = False) -> type[_RowT]:
         """Return a Pydantic model of a row: NOT NULL columns are required, the others are Optional with default None.
@@ -109,7 +110,8 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         """
         from lazy_alchemy.emitters import PydanticEmitter
 
-        return self.emit(PydanticEmitter("partial" if partial else "row"))
+        # cast: which class describes the rows is the declaration's promise; nothing but the database could prove it.
+        return cast("type[_RowT]", self.emit(PydanticEmitter(shape="partial" if partial else "row")))
 
     def as_pydantic_partial(self) -> type[BaseModel]:
         """Return a Pydantic model in which every field is optional, as PATCH wants it.
@@ -118,16 +120,17 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         """
         from lazy_alchemy.emitters import PydanticEmitter
 
-        return self.emit(PydanticEmitter("partial"))
+        return self.emit(PydanticEmitter(shape="partial"))
 
     def as_pydantic_insert(self) -> type[BaseModel]:
         """Return a Pydantic model of a row to be inserted, as POST wants it.
 
-        What the database fills in (identity, autoincrement, a server default) is optional, what it computes is left out.
+        What the database fills in (identity, autoincrement, a server default) is optional, what it computes is left
+        out.
         """
         from lazy_alchemy.emitters import PydanticEmitter
 
-        return self.emit(PydanticEmitter("insert"))
+        return self.emit(PydanticEmitter(shape="insert"))
 
     def as_sqlmodel(self) -> type[_ModelT]:
         """Return a SQLModel class mapped onto this very table.
@@ -137,15 +140,15 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         """
         from lazy_alchemy.emitters import SQLModelEmitter
 
-        return self.emit(SQLModelEmitter())
+        return cast("type[_ModelT]", self.emit(SQLModelEmitter()))  # cast: as in as_pydantic
 
 
 def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
     """Add the table that ``info`` describes to ``metadata`` and return it. No I/O.
 
-    It equals what ``Table(name, metadata, autoload_with=..., resolve_fks=False)`` would be, but for ``use_alter``: it is True on
-    each foreign key whose table is not in ``metadata``, so that an ORM flush works without that table. Foreign keys of other tables
-    in ``metadata`` that wait for this one are left as they are.
+    It equals what ``Table(name, metadata, autoload_with=..., resolve_fks=False)`` would be, but for ``use_alter``: it
+    is True on each foreign key whose table is not in ``metadata``, so that an ORM flush works without that table.
+    Foreign keys of other tables in ``metadata`` that wait for this one are left as they are.
 
     Raises:
         ReflectionError: SQLAlchemy refuses what was reflected; ``metadata`` is as it was.
@@ -180,9 +183,7 @@ def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
             for unique in info.uniques
         )
         items.extend(
-            CheckConstraint(
-                check.sqltext, name=check.name, comment=check.comment, **check.options.thaw()
-            )
+            CheckConstraint(check.sqltext, name=check.name, comment=check.comment, **check.options.thaw())
             for check in info.checks
         )
         table = CustomTable(
@@ -202,9 +203,7 @@ def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
     except ReflectionError:
         raise
     except Exception as error:
-        raise ReflectionError(
-            f"Table {info.name!r} was reflected and cannot be built: {error}"
-        ) from error
+        raise ReflectionError(f"Table {info.name!r} was reflected and cannot be built: {error}") from error
     table.__dict__["_reflected"] = info
     return table
 

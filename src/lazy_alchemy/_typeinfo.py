@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, TypeAlias, Union
+from functools import cache
+from typing import Any, TypeAlias, TypeGuard, Union
 
 from sqlalchemy import types as sqltypes
 from sqlalchemy.sql.elements import ClauseElement
@@ -20,9 +20,7 @@ from lazy_alchemy._errors import ReflectionError
 
 __all__ = ["Options", "Plain", "TypeInfo"]
 
-Plain: TypeAlias = Union[
-    None, bool, int, float, str, tuple["Plain", ...], "Options", "TypeInfo"
-]
+Plain: TypeAlias = Union[bool, int, float, str, tuple["Plain", ...], "Options", "TypeInfo", None]
 """What a TableInfo is made of besides its own classes: immutable, comparable, serialisable."""
 
 _EVERY = "*"
@@ -79,13 +77,11 @@ def freeze(value: object) -> Plain:
     if value is None or isinstance(value, (bool, int, float, str, Options, TypeInfo)):
         # str(): SQLAlchemy's quoted_name is a str whose equality is the same and whose pickle is not.
         return str(value) if isinstance(value, str) else value
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return Options(value)
-    if isinstance(value, (list, tuple)):
+    if is_sequence(value):
         return tuple(freeze(item) for item in value)
-    if isinstance(value, (set, frozenset)):
-        return tuple(freeze(item) for item in sorted(value))
-    if isinstance(value, TypeEngine):
+    if _is_type(value):
         return TypeInfo.of(value)
     if isinstance(value, ClauseElement):
         return str(value)
@@ -121,12 +117,12 @@ class TypeInfo:
     @classmethod
     def of(cls, type_: TypeEngine[Any]) -> TypeInfo:
         """Describe ``type_``. It costs no round trip."""
-        name = _public_name(type(type_))
+        name = _public_name(_class(type_))
         try:
             info = cls(name, Options(_arguments(type_)))
             if _state(info.build()) == _state(type_):
                 return info
-        except Exception:  # noqa: BLE001 - a third party's constructor may raise anything; the instance then stands in
+        except Exception:  # noqa: BLE001, S110 - a third party's constructor may raise anything; the instance stands in
             pass
         return cls(name, Options({"repr": repr(type_)}), instance=type_)
 
@@ -148,8 +144,23 @@ class TypeInfo:
             raise ReflectionError(f"The SQL type {self.name} cannot be built: {error}") from error
 
 
-@lru_cache(maxsize=None)
-def _public_name(cls: type[TypeEngine[Any]]) -> str:
+# What isinstance alone leaves unknown to a type checker.
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
+
+
+def is_sequence(value: object) -> TypeGuard[list[object] | tuple[object, ...]]:
+    return isinstance(value, (list, tuple))
+
+
+def _is_type(value: object) -> TypeGuard[TypeEngine[Any]]:
+    return isinstance(value, TypeEngine)
+
+
+@cache
+def _public_name(cls: type) -> str:
     """Prefer a public module: SQLAlchemy's private ones move between its releases."""
     module = cls.__module__
     if module.startswith("sqlalchemy."):
@@ -162,8 +173,8 @@ def _public_name(cls: type[TypeEngine[Any]]) -> str:
     return f"{module}:{cls.__qualname__}"
 
 
-@lru_cache(maxsize=None)
-def _class_named(name: str) -> type[TypeEngine[Any]]:
+@cache
+def _class_named(name: str) -> Callable[..., TypeEngine[Any]]:
     module, _, qualname = name.partition(":")
     try:
         found: Any = importlib.import_module(module)  # Any: it becomes whatever attribute the name leads to
@@ -173,13 +184,14 @@ def _class_named(name: str) -> type[TypeEngine[Any]]:
         raise ReflectionError(
             f"The SQL type {name} cannot be imported: install the package that defines it."
         ) from error
+    make: Callable[..., TypeEngine[Any]] = found
     if not (isinstance(found, type) and issubclass(found, TypeEngine)):
         raise ReflectionError(f"{name} is not a SQL type.")
-    return found
+    return make
 
 
-@lru_cache(maxsize=None)
-def _parameters(cls: type[TypeEngine[Any]]) -> tuple[tuple[str, ...], str | None]:
+@cache
+def _parameters(cls: type) -> tuple[tuple[str, ...], str | None]:
     """Return the names of the keyword parameters of ``cls``, and of its variable positional one.
 
     A constructor with ``**keywords`` hands them to its base's, so the bases are read on from there.
@@ -208,8 +220,8 @@ def _parameters(cls: type[TypeEngine[Any]]) -> tuple[tuple[str, ...], str | None
 _ENUM_KEYWORDS = ("name", "schema", "native_enum", "create_constraint", "validate_strings")
 
 
-@lru_cache(maxsize=None)
-def _defaults(cls: type[TypeEngine[Any]]) -> Mapping[str, object]:
+@cache
+def _defaults(cls: type) -> Mapping[str, object]:
     """Return what the attributes of a ``cls()`` are, as far as there can be one."""
     try:
         plain = cls()
@@ -220,14 +232,16 @@ def _defaults(cls: type[TypeEngine[Any]]) -> Mapping[str, object]:
 
 # Parameters that say how DDL is emitted for, or where an object is kept beside, the type. A reflected type has the
 # defaults, and the objects (a MetaData) are not data. (2.1 warns of inherit_schema, whatever its value.)
-_NOT_THE_TYPE = frozenset(
-    {"metadata", "_create_events", "_adapted_from", "quote", "inherit_schema"}
-)
+_NOT_THE_TYPE = frozenset({"metadata", "_create_events", "_adapted_from", "quote", "inherit_schema"})
+
+
+def _class(type_: TypeEngine[Any]) -> type:
+    return type(type_)
 
 
 def _arguments(type_: TypeEngine[Any]) -> dict[str, object]:
-    names, variable = _parameters(type(type_))
-    defaults = _defaults(type(type_))
+    names, variable = _parameters(_class(type_))
+    defaults = _defaults(_class(type_))
     arguments: dict[str, object] = {}
     for name in names:
         if name in _NOT_THE_TYPE or name.startswith("_"):
@@ -241,7 +255,7 @@ def _arguments(type_: TypeEngine[Any]) -> dict[str, object]:
         arguments[name] = value
     if variable is not None:
         labels = getattr(type_, variable, None)
-        if isinstance(labels, (list, tuple)):
+        if is_sequence(labels):
             arguments[_EVERY] = list(labels)
     return arguments
 
@@ -250,11 +264,7 @@ def _state(type_: TypeEngine[Any]) -> tuple[object, ...]:
     """Return everything an instance holds, in a form that compares by content."""
     return (
         type(type_),
-        *(
-            (key, _comparable(value))
-            for key, value in sorted(vars(type_).items())
-            if not _memoised(type(type_), key)
-        ),
+        *((key, _comparable(value)) for key, value in sorted(vars(type_).items()) if not _memoised(type(type_), key)),
     )
 
 
@@ -265,13 +275,13 @@ def _memoised(cls: type[TypeEngine[Any]], attribute: str) -> bool:
 
 
 def _comparable(value: object) -> object:
-    if isinstance(value, TypeEngine):
+    if _is_type(value):
         return _state(value)
     if isinstance(value, ClauseElement):
         return (type(value), str(value))
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return tuple(sorted((str(key), repr(_comparable(item))) for key, item in value.items()))
-    if isinstance(value, (list, tuple)):
+    if is_sequence(value):
         return tuple(_comparable(item) for item in value)
     if value is None or isinstance(value, (bool, int, float, str, type)):
         return value

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
-from lazy_alchemy._protocols import CacheEntry, TableKey
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from lazy_alchemy._protocols import CacheEntry, TableKey
 
 __all__ = ["MemoryCache"]
 
@@ -12,8 +15,8 @@ __all__ = ["MemoryCache"]
 class MemoryCache:
     """A ``Cache`` in a dictionary: give one to several engines, and a table is reflected once for all of them.
 
-    Safe under threads and after a fork without a lock: every operation on the dictionary is one atomic step or a loop over a
-    copy.
+    Safe under threads and after a fork without a lock: every operation on the dictionary is one atomic step or a loop
+    over a copy.
     """
 
     def __init__(self) -> None:

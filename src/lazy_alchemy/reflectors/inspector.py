@@ -1,14 +1,13 @@
 """The reflector for any dialect, through SQLAlchemy's public Inspector.
 
-What it returns leads to the tables that SQLAlchemy itself would reflect with ``resolve_fks=False``, and it costs the same round
-trips plus one for what kind each name is.
+What it returns leads to the tables that SQLAlchemy itself would reflect with ``resolve_fks=False``, and it costs the
+same round trips plus one for what kind each name is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam, inspect, text
@@ -28,7 +27,9 @@ from lazy_alchemy._tableinfo import (
 from lazy_alchemy._typeinfo import Options, TypeInfo
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Inspector, Row
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from sqlalchemy import Connection, Inspector
     from sqlalchemy.engine.interfaces import (
         ReflectedColumn,
         ReflectedForeignKeyConstraint,
@@ -44,13 +45,11 @@ _Facts = dict[tuple[str | None, str], _T]
 class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
-    Round trips: on PostgreSQL at most 12 for any number of names; on MariaDB and MySQL one a table and one more; on SQLite
-    about ten a table and one more; elsewhere what the dialect's ``get_multi_*`` methods need.
+    Round trips: on PostgreSQL at most 12 for any number of names; on MariaDB and MySQL one a table and one more; on
+    SQLite about ten a table and one more; elsewhere what the dialect's ``get_multi_*`` methods need.
     """
 
-    def reflect(
-        self, connection: Connection, names: Collection[str], *, schema: str | None
-    ) -> Mapping[str, TableInfo]:
+    def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
         """Return a TableInfo for each of ``names`` that exists, reading all of them in one batch.
 
         Raises:
@@ -84,7 +83,7 @@ class InspectorReflector:
         return found
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
-        """Return the names of all tables and views of ``schema``; one round trip on the three databases of the tests."""
+        """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""
         kinds = _kinds(connection, None, schema)
         if kinds is None:
             inspector = inspect(connection)
@@ -92,22 +91,18 @@ class InspectorReflector:
             kinds.update(_views(inspector, schema))
         return {name: kind for name, kind in sorted(kinds.items()) if not kind.is_temporary}
 
-    def fingerprints(
-        self, connection: Connection, names: Collection[str], *, schema: str | None
-    ) -> Mapping[str, str]:
+    def fingerprints(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, str]:
         """Return the fingerprints of ``names``, at the cost of reflecting them."""
         infos = self.reflect(connection, names, schema=schema)
         return {name: info.fingerprint for name, info in infos.items()}
 
-    def uncommitted(
-        self, connection: Connection, names: Collection[str], *, schema: str | None
-    ) -> Collection[str]:
+    def uncommitted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
         """Return those of ``names`` that the open transaction of ``connection`` may have made or changed.
 
-        On MariaDB and MySQL none: a statement that changes a schema commits (MariaDB Knowledge Base, "SQL statements that
-        cause an implicit commit"). On PostgreSQL those that it holds a lock on which only such statements take, and all of them
-        where it reads from a snapshot older than the statement; one round trip. On SQLite all of them, once the transaction
-        has written. Elsewhere all of them.
+        On MariaDB and MySQL none: a statement that changes a schema commits (MariaDB Knowledge Base, "SQL statements
+        that cause an implicit commit"). On PostgreSQL those that it holds a lock on which only such statements take,
+        and all of them where it reads from a snapshot older than the statement; one round trip. On SQLite all of them,
+        once the transaction has written. Elsewhere all of them.
         """
         dialect = connection.dialect.name
         if dialect in ("mysql", "mariadb"):
@@ -124,8 +119,8 @@ class InspectorReflector:
         return f"{type(self).__name__}()"
 
 
-# A lock stronger than ROW EXCLUSIVE, which inserts and updates take, is what statements that change a table take, and it is
-# held to the end of the transaction (PostgreSQL manual, "13.3.1. Table-Level Locks").
+# A lock stronger than ROW EXCLUSIVE, which inserts and updates take, is what statements that change a table take, and
+# it is held to the end of the transaction (PostgreSQL manual, "13.3.1. Table-Level Locks").
 _LOCKED = text("""
     SELECT c.relname
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -149,9 +144,7 @@ class _Batch:
 
         def read(method: Callable[..., _Facts[_T]], *, optional: bool = False) -> _Facts[_T]:
             try:
-                return method(
-                    schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY
-                )
+                return method(schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
             except NotImplementedError:
                 if optional:
                     return {}
@@ -215,7 +208,8 @@ _CHECK_FIELDS = ("sqltext", "name", "comment")
 
 
 def _column(column: ReflectedColumn) -> ColumnInfo:
-    facts: Mapping[str, Any] = column  # Any: a dialect may return keys that the TypedDict does not have (quote)
+    # Any: a dialect may return keys that the TypedDict does not have (quote).
+    facts: Mapping[str, Any] = {**column}
     default = column.get("default")
     return ColumnInfo(
         name=str(column["name"]),
@@ -224,16 +218,14 @@ def _column(column: ReflectedColumn) -> ColumnInfo:
         default=None if default is None else str(default),
         autoincrement=column.get("autoincrement"),
         comment=column.get("comment"),
-        computed=Options(column["computed"]) if column.get("computed") else None,
-        identity=Options(column["identity"]) if column.get("identity") else None,
+        computed=Options(computed) if (computed := facts.get("computed")) else None,
+        identity=Options(identity) if (identity := facts.get("identity")) else None,
         quote=facts.get("quote", getattr(column["name"], "quote", None)),
         options=Options(column.get("dialect_options")),
     )
 
 
-def _foreign_keys(
-    table: str, foreign_keys: Iterable[ReflectedForeignKeyConstraint]
-) -> Iterable[ForeignKeyInfo]:
+def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstraint]) -> Iterable[ForeignKeyInfo]:
     for key in foreign_keys:
         columns = tuple(map(str, key["constrained_columns"]))
         if len(set(columns)) != len(columns):
@@ -285,9 +277,7 @@ def _may_exist(name: str, dialect: str) -> bool:
         name.encode()
     except UnicodeEncodeError:
         return False
-    if dialect in ("mysql", "mariadb") and (
-        not name or len(name) > 64 or name.endswith(" ") or max(name) > "\uffff"
-    ):
+    if dialect in ("mysql", "mariadb") and (not name or len(name) > 64 or name.endswith(" ") or max(name) > "\uffff"):
         return False
     return "\0" not in name
 
@@ -333,13 +323,11 @@ _KINDS = {
 _TEMPORARY = {TableKind.TABLE: TableKind.TEMPORARY_TABLE, TableKind.VIEW: TableKind.TEMPORARY_VIEW}
 
 
-def _kinds(
-    connection: Connection, wanted: list[str] | None, schema: str | None
-) -> dict[str, TableKind] | None:
+def _kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind] | None:
     """Return what each of the ``wanted`` names (None: every name) is; those that do not exist are left out.
 
-    A name of ``wanted`` that is not in the catalog and may exist all the same (MariaDB does not list temporary tables) is in it
-    as a temporary table. None where the dialect is not one of the three: ``_views`` serves there.
+    A name of ``wanted`` that is not in the catalog and may exist all the same (MariaDB does not list temporary tables)
+    is in it as a temporary table. None where the dialect is not one of the three: ``_views`` serves there.
     """
     dialect = connection.dialect.name
     if dialect == "postgresql":
@@ -352,9 +340,7 @@ def _kinds(
     return None
 
 
-def _mysql_kinds(
-    connection: Connection, wanted: list[str] | None, schema: str | None
-) -> dict[str, TableKind]:
+def _mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
     rows = _rows(connection, _MYSQL_KINDS, "table_name", wanted, schema=schema)
     if wanted is None:
         return {row[0]: _kind(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
@@ -367,28 +353,22 @@ def _mysql_kinds(
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def _sqlite_kinds(
-    connection: Connection, wanted: list[str] | None, schema: str | None
-) -> dict[str, TableKind]:
+def _sqlite_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
     quote = connection.dialect.identifier_preparer.quote_identifier
     catalogs = {f"{quote(schema or 'main')}.sqlite_master": False}
     if schema is None:
         catalogs["sqlite_temp_master"] = True  # last: a temporary table hides another of its name
     query = " UNION ALL ".join(
-        _SQLITE_KINDS.format(catalog=catalog, temporary=int(temporary))
-        for catalog, temporary in catalogs.items()
+        _SQLITE_KINDS.format(catalog=catalog, temporary=int(temporary)) for catalog, temporary in catalogs.items()
     )
-    rows = _rows(
-        connection, f"SELECT * FROM ({_escape(query)}) WHERE true", "name COLLATE NOCASE", wanted
-    )
+    query = f"SELECT * FROM ({_escape(query)}) WHERE true"  # noqa: S608 - the schema in it is quoted
+    rows = _rows(connection, query, "name COLLATE NOCASE", wanted)
     kinds = {name: _kind(kind, temporary) for name, kind, temporary in rows}
     if wanted is None:
         return {name: kind for name, kind in kinds.items() if not name.startswith("sqlite_")}
     # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
     folded = {name.translate(_ASCII_LOWER): kind for name, kind in kinds.items()}
-    return {
-        name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded
-    }
+    return {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
 
 
 def _escape(query: str) -> str:
@@ -402,14 +382,12 @@ def _rows(
     column: str,
     wanted: list[str] | None,
     **parameters: object,
-) -> Sequence[Row[Any]]:
+) -> list[tuple[Any, ...]]:
     # Any: the columns of the row are the query's, which is text.
     if wanted is None:
-        return connection.execute(text(query), parameters).all()
-    statement = text(f"{query} AND {column} IN :names").bindparams(
-        bindparam("names", expanding=True)
-    )
-    return connection.execute(statement, {**parameters, "names": wanted}).all()
+        return list(map(tuple, connection.execute(text(query), parameters)))
+    statement = text(f"{query} AND {column} IN :names").bindparams(bindparam("names", expanding=True))
+    return list(map(tuple, connection.execute(statement, {**parameters, "names": wanted})))
 
 
 def _kind(code: str, temporary: object) -> TableKind:
