@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lazy_alchemy._accessors import LazyDB, get_lazy_class
+    from lazy_alchemy._accessors import LazyDB
+    from lazy_alchemy._async import AsyncLazyDBAccessor
     from lazy_alchemy._catalog import CacheInfo
     from lazy_alchemy._errors import (
         LazyAlchemyError,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         ReflectionError,
         TableNotFoundError,
     )
+    from lazy_alchemy._factories import get_async_lazy_class, get_lazy_class
     from lazy_alchemy._protocols import Cache, CacheEntry, ModelEmitter, Reflector, TableKey
     from lazy_alchemy._registry import LazyDBMeta, LazyTable
     from lazy_alchemy._tableinfo import TableInfo, TableKind
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "3.0.0"
 
 __all__ = [
+    "AsyncLazyDBAccessor",
     "Cache",
     "CacheEntry",
     "CacheInfo",
@@ -43,10 +46,12 @@ __all__ = [
     "TableKind",
     "TableNotFoundError",
     "__version__",
+    "get_async_lazy_class",
     "get_lazy_class",
 ]
 
 _WHERE = {
+    "AsyncLazyDBAccessor": "_async",
     "Cache": "_protocols",
     "CacheEntry": "_protocols",
     "CacheInfo": "_catalog",
@@ -63,7 +68,8 @@ _WHERE = {
     "TableKey": "_protocols",
     "TableKind": "_tableinfo",
     "TableNotFoundError": "_errors",
-    "get_lazy_class": "_accessors",
+    "get_async_lazy_class": "_factories",
+    "get_lazy_class": "_factories",
 }
 
 

@@ -1,4 +1,4 @@
-"""The accessors: ``LazyDB``, and what all accessors of one engine share.
+"""The accessors: what all have in common, and ``LazyDB``.
 
 Nothing here talks to a database; it turns a name into a question to a Catalog, and remembers the answer.
 """
@@ -8,18 +8,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-import uuid
-import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from sqlalchemy import Engine
 from typing_extensions import Self
 
-from lazy_alchemy._catalog import Catalog
-from lazy_alchemy._connections import Holders, database_name
-from lazy_alchemy._loading import Load
+from lazy_alchemy._connections import database_name
+from lazy_alchemy._engines import shared_by
 from lazy_alchemy._registry import LazyDBMeta, LazyTable
-from lazy_alchemy.reflectors import InspectorReflector
+from lazy_alchemy._tables import CustomTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,67 +25,123 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._catalog import CacheInfo, Key
     from lazy_alchemy._protocols import Cache, Reflector
-    from lazy_alchemy._tables import CustomTable
 
-__all__ = ["LazyDB", "get_lazy_class"]
-
-# -- The catalogs of an engine
-# --------------------------------------------------------------------------------------------
+__all__ = ["UNSET", "Accessor", "LazyDB", "Unset"]
 
 
-class _Engine:
-    """What all accessors of one Engine object share. It does not keep the Engine alive."""
+class Unset:
+    """The default of an argument whose None means something."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._token = uuid.uuid4().hex
-        self._holders = Holders(engine)
-        self._shared: Catalog | None = None
-        self._catalogs: weakref.WeakSet[Catalog] = weakref.WeakSet()
-
-    def catalog(self, engine: Engine, reflector: Reflector | None, cache: Cache | None) -> Catalog:
-        """Return the catalog of all accessors that have neither a reflector nor a cache of their own, or a new one."""
-        private = reflector is not None or cache is not None
-        if self._shared is not None and not private:
-            return self._shared
-        load = Load(engine, reflector or InspectorReflector(), cache, self._holders, self._token)
-        catalog = Catalog(engine, load)
-        self._catalogs.add(catalog)
-        if not private:
-            self._shared = catalog
-        return catalog
-
-    def invalidate(self, keys: list[Key] | None) -> None:
-        """Invalidate ``keys`` in every catalog of the engine."""
-        for catalog in list(self._catalogs):
-            catalog.invalidate(keys)
-
-
-_engines: weakref.WeakKeyDictionary[Engine, _Engine] = weakref.WeakKeyDictionary()
-_engines_lock = threading.Lock()
-
-
-def _shared_by(engine: Engine) -> _Engine:
-    # The lock is held for the making of a few objects, no I/O; setdefault of a WeakKeyDictionary alone is not atomic.
-    with _engines_lock:
-        shared = _engines.get(engine)
-        if shared is None:
-            shared = _engines[engine] = _Engine(engine)
-        return shared
-
-
-# -- Accessors
-# ------------------------------------------------------------------------------------------------------------
-
-
-class _Unset:
     def __repr__(self) -> str:
         return "<the class's>"
 
 
-_UNSET: Final = _Unset()
+UNSET: Final = Unset()
 
 
-class LazyDB(metaclass=LazyDBMeta):
+class Accessor(metaclass=LazyDBMeta):
+    """What ``LazyDB`` and ``AsyncLazyDBAccessor`` have in common: everything but the questions themselves.
+
+    Every public name of it is one that no table can have as an attribute, so there are few.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        cache_ttl: float | None,
+        schema: str | Unset | None,
+        cache: Cache | None,
+        reflector: Reflector | None,
+    ) -> None:
+        """See ``LazyDB``; the engine has been checked."""
+        self._sync_engine = engine
+        self._ttl = _checked_ttl(cache_ttl)
+        self._schema = type(self).__schema__ if isinstance(schema, Unset) else _checked_schema(schema)
+        self._shared = shared_by(engine)
+        self._catalog = self._shared.catalog(engine, reflector, cache)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._hits: dict[str, tuple[CustomTable, float]] = {}
+        self._catalog.register(self)
+
+    # These two keep what was loaded where reading it takes no lock. The catalog calls them, holding its own.
+
+    def _remember(self, key: Key, table: CustomTable, until: float) -> None:
+        self._hits[key[1]] = (table, until)
+
+    def _forget(self) -> None:
+        self._hits.clear()
+
+    def _key(self, name: str) -> Key:
+        return (self._schema, _checked_name(name))
+
+    # Without these, `in` and `for` would ask for the tables 0, 1, 2...
+    __iter__: ClassVar[None] = None
+    __contains__: ClassVar[None] = None
+
+    def cache_info(self) -> CacheInfo:
+        """Return how much is loaded and how often the database was asked. No round trip."""
+        return self._catalog.info()
+
+    # -- What it was made of
+
+    @property
+    def schema(self) -> str | None:
+        """The schema; None for the connection's default."""
+        return self._schema
+
+    @property
+    def cache_ttl(self) -> float | None:
+        """Seconds after which a loaded table is checked for a change; None for never."""
+        return self._ttl
+
+    @property
+    def metadata(self) -> MetaData:
+        """The MetaData of the tables that were used so far, of all schemas.
+
+        Another thread may be adding a table while you look: iterate it when nothing loads.
+        """
+        return self._catalog.metadata
+
+    # -- What Python asks
+
+    def __dir__(self) -> list[str]:
+        """Return the attributes, and the tables that are declared, loaded or have been listed; no round trip."""
+        tables = self._catalog.seen(self._schema)
+        usable = {name for name in tables if name.isidentifier() and not name.startswith("_")}
+        return sorted({*object.__dir__(self), *usable})
+
+    def __repr__(self) -> str:
+        schema = "" if self._schema is None else f", schema {self._schema!r}"
+        loaded = len(self._catalog.loaded(self._schema))
+        return (
+            f"<{type(self).__name__} of {self._sync_engine.dialect.name} database "
+            f"{database_name(self._sync_engine)!r}{schema}: {loaded} tables loaded>"
+        )
+
+    def __copy__(self) -> Self:
+        """Return another accessor of the same engine, which shares the tables."""
+        copy = object.__new__(type(self))
+        # Other threads may be adding and removing tables: vars(self) is copied in one step, and looked at then.
+        state = vars(self).copy()
+        vars(copy).update((key, value) for key, value in state.items() if not isinstance(value, CustomTable))
+        copy._begin()
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return another accessor of the same engine: an engine cannot be copied."""
+        return self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        """Raise TypeError."""
+        raise TypeError(
+            f"{type(self).__name__!r} object cannot be pickled, because its engine cannot: send the URL (or what makes "
+            "the engine) and call get_lazy_class there."
+        )
+
+
+class LazyDB(Accessor):
     """The tables of one database, each loaded when it is first used.
 
     ``db.users``, ``db["order-items"]`` and ``db.get("users")`` return the table, a ``sqlalchemy.Table``. A name that is
@@ -102,12 +155,14 @@ class LazyDB(metaclass=LazyDBMeta):
     Accessors of one Engine share their tables. All of it may be used by many threads at once.
     """
 
+    __declarable__ = True
+
     def __init__(
         self,
         engine: Engine,
         *,
         cache_ttl: float | None = None,
-        schema: str | _Unset | None = _UNSET,
+        schema: str | Unset | None = UNSET,
         cache: Cache | None = None,
         reflector: Reflector | None = None,
     ) -> None:
@@ -124,21 +179,19 @@ class LazyDB(metaclass=LazyDBMeta):
             TypeError: ``engine`` is not an Engine, or another argument is not of its type.
             ValueError: ``cache_ttl`` is negative or not a number.
         """
-        _check_engine(type(self).__name__, engine)
+        super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector)
         self._engine = engine
-        self._ttl = _checked_ttl(cache_ttl)
-        self._schema = type(self).__schema__ if isinstance(schema, _Unset) else _checked_schema(schema)
-        self._shared = _shared_by(engine)
-        self._catalog = self._shared.catalog(engine, reflector, cache)
-        self._begin()
 
     def _begin(self) -> None:
-        self._hits: dict[str, tuple[CustomTable, float]] = {}
         self._raised: dict[tuple[int, str], AttributeError] = {}
-        self._catalog.register(self)
+        super()._begin()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self._engine
 
     # -- Tables
-    # ---------------------------------------------------------------------------------------------------------
 
     def get(self, name: str, *, connection: Connection | None = None) -> CustomTable:
         """Return a table or view.
@@ -175,6 +228,10 @@ class LazyDB(metaclass=LazyDBMeta):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}; a table of that name is db[{name!r}]"
             )
+        if name in type(self).__reserved__:
+            # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
+            table: CustomTable = object.__getattribute__(self, name)
+            return table
         # Python comes here once more after a declared accessor has raised: that is the answer.
         raised = self._raised.pop((threading.get_ident(), name), None)
         if raised is not None:
@@ -189,21 +246,18 @@ class LazyDB(metaclass=LazyDBMeta):
             self._raised[threading.get_ident(), declared.attribute] = error
             raise
 
-    # These two keep what was loaded where reading it takes no lock. The catalog calls them, holding its own.
-
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
-        name = key[1]
-        self._hits[name] = (table, until)
+        super()._remember(key, table, until)
         if until == math.inf:
-            for attribute in self._attributes(name):
+            for attribute in self._attributes(key[1]):
                 # An instance's own attribute is found before a declaration and before __getattr__.
                 vars(self)[attribute] = table
 
     def _forget(self) -> None:
-        for name in list(self._hits):
+        for name in self._hits:
             for attribute in self._attributes(name):
                 vars(self).pop(attribute, None)
-        self._hits.clear()
+        super()._forget()
 
     def _attributes(self, name: str) -> Sequence[str]:
         cls = type(self)
@@ -212,12 +266,7 @@ class LazyDB(metaclass=LazyDBMeta):
             return declared
         return [name]
 
-    # Without these, `in` and `for` would ask for the tables 0, 1, 2...
-    __iter__: ClassVar[None] = None
-    __contains__: ClassVar[None] = None
-
     # -- What there is
-    # --------------------------------------------------------------------------------------------------
 
     def list_tables(self) -> list[str]:
         """Return the names of the base tables of the schema, sorted; one round trip, each time.
@@ -236,7 +285,6 @@ class LazyDB(metaclass=LazyDBMeta):
         return [name for name, kind in self._catalog.names(self._schema).items() if kind.is_view]
 
     # -- Loading and forgetting
-    # -----------------------------------------------------------------------------------------
 
     def preload(self, *names: str, connection: Connection | None = None) -> None:
         """Load those of ``names`` that are not loaded, in one batch.
@@ -286,114 +334,25 @@ class LazyDB(metaclass=LazyDBMeta):
         """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
         self._shared.invalidate(None)
 
-    def cache_info(self) -> CacheInfo:
-        """Return how much is loaded and how often the database was asked. No round trip."""
-        return self._catalog.info()
-
-    # -- What it was made of
-    # --------------------------------------------------------------------------------------------
-
-    @property
-    def engine(self) -> Engine:
-        """The engine."""
-        return self._engine
-
-    @property
-    def schema(self) -> str | None:
-        """The schema; None for the connection's default."""
-        return self._schema
-
-    @property
-    def cache_ttl(self) -> float | None:
-        """Seconds after which a loaded table is checked for a change; None for never."""
-        return self._ttl
-
-    @property
-    def metadata(self) -> MetaData:
-        """The MetaData of the tables that were used so far, of all schemas.
-
-        Another thread may be adding a table while you look: iterate it when nothing loads.
-        """
-        return self._catalog.metadata
-
-    # -- What Python asks
-    # -----------------------------------------------------------------------------------------------
-
-    def __dir__(self) -> list[str]:
-        """Return the attributes, and the tables that are declared, loaded or have been listed; no round trip."""
-        tables = self._catalog.seen(self._schema)
-        usable = {name for name in tables if name.isidentifier() and not name.startswith("_")}
-        return sorted({*object.__dir__(self), *usable})
-
     def _ipython_key_completions_(self) -> list[str]:
         """Return the names of all tables and views, for completing ``db["``; one round trip."""
         return list(self._catalog.names(self._schema))
 
-    def __repr__(self) -> str:
-        schema = "" if self._schema is None else f", schema {self._schema!r}"
-        loaded = len(self._catalog.loaded(self._schema))
-        return (
-            f"<{type(self).__name__} of {self._engine.dialect.name} database {database_name(self._engine)!r}{schema}: "
-            f"{loaded} tables loaded>"
-        )
 
-    def __copy__(self) -> Self:
-        """Return another accessor of the same engine, which shares the tables."""
-        copy = object.__new__(type(self))
-        tables = {attribute for name in self._hits for attribute in self._attributes(name)}
-        vars(copy).update((k, v) for k, v in vars(self).items() if k not in tables)
-        copy._begin()
-        return copy
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Return another accessor of the same engine: an engine cannot be copied."""
-        return self.__copy__()
-
-    def __reduce__(self) -> NoReturn:
-        """Raise TypeError."""
-        raise TypeError(
-            f"{type(self).__name__!r} object cannot be pickled, because its engine cannot: send the URL (or what makes "
-            "the engine) and call get_lazy_class there."
-        )
-
-    # -- Inside
-    # ---------------------------------------------------------------------------------------------------------
-
-    def _key(self, name: str) -> Key:
-        return (self._schema, _checked_name(name))
-
-
-def get_lazy_class(
-    engine: Engine,
-    *,
-    cache_ttl: float | None = None,
-    schema: str | None = None,
-    cache: Cache | None = None,
-    reflector: Reflector | None = None,
-) -> LazyDB:
-    """Return an accessor of the tables of ``engine``'s database; nothing is loaded, and no connection is made.
-
-    Args:
-        engine: The database.
-        cache_ttl: Seconds after which a loaded table is checked for a change at its next use; None for never.
-        schema: The schema; None for the connection's default.
-        cache: Where TableInfos are kept besides. The accessor then shares no tables with others of the engine.
-        reflector: How the database is read. The accessor then shares no tables with others of the engine.
+def checked_engine(cls: str, engine: object) -> Engine:
+    """Return ``engine`` if it is an Engine, for the class called ``cls``.
 
     Raises:
-        TypeError: ``engine`` is not an Engine, or another argument is not of its type.
-        ValueError: ``cache_ttl`` is negative or not a number.
+        TypeError: It is not; the message says what to pass.
     """
-    return LazyDB(engine, cache_ttl=cache_ttl, schema=schema, cache=cache, reflector=reflector)
-
-
-def _check_engine(cls: str, engine: object) -> None:
     if isinstance(engine, Engine):
-        return
+        return engine
     given = type(engine).__name__
-    remedy = "make one with sqlalchemy.create_engine(url)"
-    if given in ("Session", "Connection"):
-        remedy = "pass its engine"
+    remedy = {
+        "AsyncEngine": "pass it to get_lazy_class or AsyncLazyDBAccessor",
+        "Connection": "pass its engine",
+        "Session": "pass its engine",
+    }.get(given, "make one with sqlalchemy.create_engine(url)")
     raise TypeError(f"{cls} takes a sqlalchemy.Engine, not {given}: {remedy}.")
 
 

@@ -70,7 +70,8 @@ class BuiltTables:
         infos = [info for key, table in retired.items() if (info := changed.get(key, table.reflected)) is not None]
         trial = MetaData()
         for info in infos:
-            build_table(info, trial)
+            clashes = metadata_key(info.schema, info.name) in trial.tables  # see _add
+            build_table(info, MetaData() if clashes else trial)
         for key, table in retired.items():
             self._remove(key, table)
         try:
@@ -140,9 +141,16 @@ class BuiltTables:
 
 def _target(info: TableInfo, constraint: ForeignKeyConstraint) -> _Key:
     columns = tuple(constraint.column_keys)
+    targets = [element.target_fullname for element in constraint.elements]
     for key in info.foreign_keys:
-        if key.columns == columns and key.name == constraint.name:
-            return (key.referred_schema, key.referred_table)
+        target = (key.referred_schema, key.referred_table)
+        # One column may have two nameless foreign keys.
+        if (
+            key.columns == columns
+            and key.name == constraint.name
+            and targets == [f"{metadata_key(*target)}.{column}" for column in key.referred_columns]
+        ):
+            return target
     raise LookupError(f"{constraint!r} is not of {info.name}")
 
 

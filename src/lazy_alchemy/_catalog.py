@@ -1,7 +1,7 @@
-"""The Catalog: what is known of one database's tables, how recent it is, and who has to load what.
+"""The Catalog: one for each database. It answers calls, decides who loads what, and publishes what was loaded.
 
-It decides and keeps; it asks the database through a Reflector only (``_loading``), and makes Tables through ``_built``
-only.
+Its state is in ``_entries`` and ``_built``; it asks the database through ``_loading`` only, and waits through
+``_locks`` only.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ import math
 import time
 import weakref
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lazy_alchemy._built import BuiltTables
-from lazy_alchemy._connections import database_name
+from lazy_alchemy._connections import database_name, pool_capacity
+from lazy_alchemy._entries import RETRY, Entries
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError
 from lazy_alchemy._loading import Found, Key, Load, Missing, Outcome
-from lazy_alchemy._locks import Flight, SingleFlight
-from lazy_alchemy._tables import refers_to
+from lazy_alchemy._locks import Board, Flight, SingleFlight, in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import Connection, Engine, MetaData
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from lazy_alchemy._entries import Moment
     from lazy_alchemy._tableinfo import TableInfo, TableKind
     from lazy_alchemy._tables import CustomTable
 
@@ -32,17 +35,19 @@ __all__ = ["CacheInfo", "Catalog", "Key"]
 
 logger = logging.getLogger("lazy_alchemy")
 
-_RETRY = 5.0
-"""Seconds at most between two attempts to check an expired table while the database cannot be reached."""
+_LOADS = 4
+"""How many loads of one catalog have a connection, or wait for one, at any time."""
 
 
 class CacheInfo(NamedTuple):
     """What an accessor's ``cache_info()`` returns: counts since the engine's first accessor was made.
 
+    A table that is used again is not counted: it costs nothing, and it shows by ``loads`` staying as it is.
+
     Attributes:
         loaded: How many tables are loaded now.
-        loads: How many times the database was asked.
-        reflected: How many tables were read from it; a table that was read again counts again.
+        loads: How many times the database, or the ``Cache``, was asked.
+        reflected: How many tables were read from the database; one that had changed and was read again counts again.
         revalidated: How many times a loaded table was found unchanged.
         replaced: How many times a loaded table was found changed or gone.
         from_cache: How many tables came from the ``Cache`` instead of the database.
@@ -56,36 +61,47 @@ class CacheInfo(NamedTuple):
     from_cache: int
 
 
-@dataclass
-class _Entry:
-    """A loaded table: what it is, and how recent that is."""
-
-    info: TableInfo
-    began: int  # the tick at which the newest load of it began
-    checked: float  # time.monotonic() of that
-    reflected_at: float  # time.time() of that
-    failed: float = -math.inf  # time.monotonic() of the last attempt to check it that failed
-
-    def expires(self, ttl: float) -> float:
-        """Return the time.monotonic() at which it is to be checked again."""
-        return max(self.checked + ttl, self.failed + min(ttl, _RETRY))
+_Board = Board[Key, Outcome]
+_Flight = Flight[Key, Outcome]
 
 
 @dataclass
 class _Request:
-    """What one call wants, and how far it has come."""
+    """What one call wants, and how far it has come.
+
+    Attributes:
+        keys: The tables that it wants.
+        ttl: Seconds after which a loaded table is checked.
+        refresh: Whether each is checked in any case.
+        board: With whom it shares loads.
+        blocking: Whether it blocks its thread.
+        call: The clock at the call.
+        floors: The tick that the load of a table must not have begun before.
+        tried: What has been tried of the tables that are checked along the way; a failure of theirs is not the call's.
+        missing: Which tables do not exist.
+        private: Which tables only one connection can see.
+        errors: Which tables could not be loaded.
+        flights: The loads that it waits for.
+        opened: That among them which it must see carried.
+    """
 
     keys: tuple[Key, ...]
     ttl: float | None
     refresh: bool
-    call: int  # the clock at the call
-    floors: dict[Key, int] = field(default_factory=dict[Key, int])  # the tick a load must not have begun before
-    tried: set[Key] = field(default_factory=set[Key])  # of the tables that are checked along the way
+    board: _Board
+    blocking: bool
+    call: int
+    floors: dict[Key, int] = field(default_factory=dict[Key, int])
+    tried: set[Key] = field(default_factory=set[Key])
     missing: dict[Key, Missing] = field(default_factory=dict[Key, Missing])
-    private: dict[Key, TableInfo] = field(default_factory=dict[Key, "TableInfo"])  # what only one connection may see
+    private: dict[Key, TableInfo] = field(default_factory=dict[Key, "TableInfo"])
     errors: dict[Key, Exception] = field(default_factory=dict[Key, Exception])
-    flights: set[Flight[Key, Outcome]] = field(default_factory=set[Flight[Key, Outcome]])
-    lead: Flight[Key, Outcome] | None = None
+    flights: set[_Flight] = field(default_factory=set[_Flight])
+    opened: _Flight | None = None
+
+    def settled(self, key: Key) -> bool:
+        """Return whether all that can be said of one of its keys has been said."""
+        return key in self.missing or key in self.private or key in self.errors
 
 
 class Hits(Protocol):
@@ -109,20 +125,21 @@ class Catalog:
     All state is guarded by the lock of ``_flights``, which is never held across I/O. Accessors that were given a table
     are told, under that lock, whenever one that they hold might no longer be right; so what they hold needs no lock to
     be read.
+
+    The methods that take ``engine`` are for event loops: with an AsyncEngine the load is a task of the running loop,
+    with None a worker thread carries it, and shares it with all threads.
     """
 
     def __init__(self, engine: Engine, load: Load) -> None:
         """Make an empty catalog that loads through ``load``."""
         self._engine = weakref.ref(engine)
         self._load = load
-        self._flights: SingleFlight[Key, Outcome] = SingleFlight()
-        self._entries: dict[Key, _Entry] = {}
+        self._flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, pool_capacity(engine.pool) or _LOADS))
+        self._entries = Entries()
         self._built = BuiltTables()
-        self._invalidated: dict[Key, tuple[int, float]] = {}
-        self._all_invalidated = (0, -math.inf)
+        self._loads = 0
         self._accessors: weakref.WeakSet[Hits] = weakref.WeakSet()
         self._listed: dict[str | None, tuple[str, ...]] = {}
-        self._reflected = self._revalidated = self._replaced = self._from_cache = self._loads = 0
 
     @property
     def metadata(self) -> MetaData:
@@ -134,9 +151,9 @@ class Catalog:
         with self._flights.lock:
             self._accessors.add(accessor)
 
-    # -- What is asked of it ------------------------------------------------------------------------------------------
+    # -- What is asked of it
 
-    def table(self, key: Key, ttl: float | None, hits: Hits | None = None) -> CustomTable:
+    def table(self, key: Key, ttl: float | None, hits: Hits) -> CustomTable:
         """Return the table, loading it if need be, and let ``hits`` remember it.
 
         Raises:
@@ -144,42 +161,43 @@ class Catalog:
             ReflectionError: It cannot be loaded.
         """
         request = self._request([key], ttl)
-        while True:
-            with self._flights.lock:
-                if not self._plan(request):
-                    self._raise_failures(request)
-                    if key in request.private:
-                        return self._built.apart(request.private[key])
-                    entry = self._entries[key]
-                    table = self._built.table(entry.info)
-                    if hits is not None and self._current(key, entry):
-                        hits._remember(key, table, self._deadline(key, ttl))  # pyright: ignore[reportPrivateUsage]  # see Hits
-                    return table
+        while (table := self._delivered(request, key, hits)) is None:
             self._travel(request)
+        return table
+
+    async def table_async(self, key: Key, ttl: float | None, hits: Hits, engine: AsyncEngine | None) -> CustomTable:
+        """Do as ``table`` does, in an event loop."""
+        request = self._request([key], ttl, board=self._board(engine), blocking=False)
+        while (table := self._delivered(request, key, hits)) is None:
+            await self._travel_async(request, engine)
+        return table
 
     def ensure(
-        self,
-        keys: Iterable[Key],
-        ttl: float | None,
-        *,
-        refresh: bool = False,
-        ignore_missing: bool = False,
+        self, keys: Iterable[Key], ttl: float | None, *, refresh: bool = False, ignore_missing: bool = False
     ) -> None:
-        """Load those of ``keys`` that are not loaded, or all of them if ``refresh``; build no tables.
+        """Load those of ``keys`` that are not loaded, or check all of them if ``refresh``; build no tables.
 
         Raises:
             TableNotFoundError: Some do not exist; the others are loaded.
             ReflectionError: Some cannot be loaded; the others are.
         """
         request = self._request(keys, ttl, refresh=refresh)
-        while True:
-            with self._flights.lock:
-                if not self._plan(request):
-                    break
+        while not self._ensured(request, ignore_missing=ignore_missing):
             self._travel(request)
-        if ignore_missing:
-            request.missing.clear()
-        self._raise_failures(request)
+
+    async def ensure_async(
+        self,
+        keys: Iterable[Key],
+        ttl: float | None,
+        engine: AsyncEngine | None,
+        *,
+        refresh: bool = False,
+        ignore_missing: bool = False,
+    ) -> None:
+        """Do as ``ensure`` does, in an event loop."""
+        request = self._request(keys, ttl, refresh=refresh, board=self._board(engine), blocking=False)
+        while not self._ensured(request, ignore_missing=ignore_missing):
+            await self._travel_async(request, engine)
 
     def through(self, connection: Connection, keys: Iterable[Key], ttl: float | None) -> dict[Key, CustomTable]:
         """Return the tables, loading what is not loaded through the caller's ``connection``, in its transaction.
@@ -195,43 +213,52 @@ class Catalog:
         request = self._request(keys, ttl)
         with self._flights.lock:
             needs = self._needs(request)
-            began = self._flights.tick()
-            known = self._known(needs)
+            moment = self._now(self._flights.tick())
+            known = self._entries.infos({*needs, *request.keys})
+        outcome: Mapping[Key, Outcome] = {}
         if needs:
-            started = time.monotonic(), time.time()
-            outcome, hidden = self._load.through(connection, list(needs), known)
-            request.private.update((key, found.info) for key in hidden if isinstance(found := outcome[key], Found))
-            with self._flights.lock:
-                self._apply({key: outcome[key] for key in outcome if key not in hidden}, began, *started)
-            for key in request.keys:
-                result = outcome.get(key)
-                if isinstance(result, Missing):
-                    request.missing[key] = result
-                elif isinstance(result, Exception):
-                    request.errors[key] = result
-        self._raise_failures(request)
+            try:
+                outcome = self._load.through(connection, list(needs), known)
+            except ReflectionError as error:
+                outcome = dict.fromkeys(needs, error)
         with self._flights.lock:
-            return {
-                key: self._built.apart(request.private[key])
-                if key in request.private
-                else self._built.table(self._entries[key].info)
-                for key in request.keys
-            }
+            if outcome:
+                outcome = self._publish(outcome, moment)
+            for key in request.keys:
+                self._note(request, key, outcome.get(key))
+                if not request.settled(key) and key not in self._entries:
+                    # It was found, or was loaded at the call, and somebody found it gone meanwhile.
+                    found = outcome.get(key)
+                    request.private[key] = found.info if isinstance(found, Found) else known[key]
+            self._raise_failures(request)
+            return {key: self._table(request, key) for key in request.keys}
 
-    def names(self, schema: str | None, connection: Connection | None = None) -> Mapping[str, TableKind]:
+    def names(self, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema`` and what they are; one round trip.
 
         Raises:
             ReflectionError: The database cannot be asked.
         """
-        names = self._load.names(schema, connection)
-        self._listed[schema] = tuple(names)
-        return names
+        self._load.wait(blocking=True)
+        try:
+            return self._list(schema)
+        finally:
+            self._load.stop_waiting(blocking=True)
+
+    async def names_async(self, schema: str | None, engine: AsyncEngine | None) -> Mapping[str, TableKind]:
+        """Do as ``names`` does, in an event loop."""
+        self._load.wait(blocking=False)
+        try:
+            if engine is None:
+                return await in_thread(self._list, schema)
+            async with self._flights.loop_slot():
+                return self._noted(schema, await self._load.names_async(engine, schema))
+        finally:
+            self._load.stop_waiting(blocking=False)
 
     def seen(self, schema: str | None) -> set[str]:
         """Return the names that are loaded or have been listed; no round trip."""
-        loaded = {name for entry_schema, name in list(self._entries) if entry_schema == schema}
-        return loaded.union(self._listed.get(schema, ()))
+        return {name for _, name in self.loaded(schema)}.union(self._listed.get(schema, ()))
 
     def loaded(self, schema: str | None) -> list[Key]:
         """Return the keys of the loaded tables of ``schema``."""
@@ -240,94 +267,137 @@ class Catalog:
 
     def invalidate(self, keys: Collection[Key] | None) -> None:
         """Have ``keys`` (None: everything) checked at their next use; a table found unchanged stays the same object."""
-        with self._flights.lock:
-            now = (self._flights.tick(), time.time())
-            if keys is None:
-                self._all_invalidated = now
-                self._invalidated.clear()
-            else:
-                self._invalidated.update(dict.fromkeys(keys, now))
-            for key in self._entries if keys is None else keys:
-                if key in self._entries:
-                    self._entries[key].failed = -math.inf
-            self._forget()
+        self._invalidate(keys)
         self._load.discard(keys)
+
+    async def invalidate_async(self, keys: Collection[Key] | None) -> None:
+        """Do as ``invalidate`` does, in an event loop."""
+        self._invalidate(keys)
+        if self._load.asks_cache:
+            await in_thread(self._load.discard, keys, abandon=False)
+
+    def _invalidate(self, keys: Collection[Key] | None) -> None:
+        with self._flights.lock:
+            self._entries.invalidate(keys, self._flights.tick(), time.time())
+            self._forget()
 
     def info(self) -> CacheInfo:
         """Return the counts."""
         with self._flights.lock:
+            known = self._entries
             return CacheInfo(
-                len(self._entries),
-                self._loads,
-                self._reflected,
-                self._revalidated,
-                self._replaced,
-                self._from_cache,
+                len(known), self._loads, known.reflected, known.revalidated, known.replaced, known.from_cache
             )
 
-    # -- Planning: what has to be loaded. The lock is held.
-    # ---------------------------------------------------------------
+    # -- How a call gets its answer
 
-    def _request(self, keys: Iterable[Key], ttl: float | None, *, refresh: bool = False) -> _Request:
+    def _board(self, engine: AsyncEngine | None) -> _Board:
+        return self._flights.threads if engine is None else self._flights.loop()
+
+    def _request(
+        self,
+        keys: Iterable[Key],
+        ttl: float | None,
+        *,
+        refresh: bool = False,
+        board: _Board | None = None,
+        blocking: bool = True,
+    ) -> _Request:
         with self._flights.lock:
             call = self._flights.tick() if refresh else self._flights.clock
-        return _Request(tuple(dict.fromkeys(keys)), ttl, refresh, call)
+            board = self._flights.threads if board is None else board
+            return _Request(tuple(dict.fromkeys(keys)), ttl, refresh, board, blocking, call)
+
+    def _delivered(self, request: _Request, key: Key, hits: Hits) -> CustomTable | None:
+        """Return the table, or None if ``request`` must travel first."""
+        with self._flights.lock:
+            if self._plan(request):
+                return None
+            self._raise_failures(request)
+            table = self._table(request, key)
+            if key not in request.private and self._entries.current(key):
+                until = self._entries.deadline(key, request.ttl)
+                hits._remember(key, table, until)  # pyright: ignore[reportPrivateUsage]  # see Hits
+            return table
+
+    def _ensured(self, request: _Request, *, ignore_missing: bool) -> bool:
+        with self._flights.lock:
+            if self._plan(request):
+                return False
+        if ignore_missing:
+            request.missing.clear()
+        self._raise_failures(request)
+        return True
+
+    def _table(self, request: _Request, key: Key) -> CustomTable:
+        if key in request.private:
+            return self._built.apart(request.private[key])
+        return self._built.table(self._entries[key].info)
 
     def _plan(self, request: _Request) -> bool:
-        """Take in what flights brought, find flights for what ``request`` still lacks; return whether it must wait."""
+        """Take in what flights brought, find flights for what ``request`` still lacks; return whether it must wait.
+
+        The lock is held.
+        """
         for flight in request.flights:
             self._take_in(request, flight)
-        request.flights, request.lead = set(), None
+        request.flights, request.opened = set(), None
         needs = self._needs(request)
         if not needs:
             return False
         try:
-            request.flights, request.lead = self._flights.join(needs, self._load.refuse_deadlock)
+            boarding = partial(self._load.wait, blocking=request.blocking)
+            request.flights, request.opened = request.board.join(needs, boarding)
         except ReflectionError as error:
-            # This thread would wait for itself: what is loaded and has merely expired is served all the same.
+            self._load.stop_waiting(blocking=request.blocking)
+            # It would wait for itself. What is loaded, and has merely expired, is served all the same.
             request.errors.update((key, error) for key in needs if key in request.keys)
             request.tried.update(needs)
             return False
         return True
 
-    def _take_in(self, request: _Request, flight: Flight[Key, Outcome]) -> None:
+    def _take_in(self, request: _Request, flight: _Flight) -> None:
         if flight.error is not None and not isinstance(flight.error, Exception):
             return  # whoever carried it was interrupted; that says nothing about the tables
         for key in request.keys:
-            if key not in flight.keys or flight.began < request.floors[key]:
-                continue
-            found = flight.outcome.get(key, flight.error)
-            if isinstance(found, Exception):
-                request.errors[key] = found
-            elif isinstance(found, Missing) and self._began(key) < flight.began:
-                request.missing[key] = found
-            elif isinstance(found, Found) and found.info.kind.is_temporary:
+            if key in flight.keys and flight.began >= request.floors[key]:
+                found = flight.outcome.get(key, flight.error)
+                if not (isinstance(found, Missing) and self._entries.began(key) > flight.began):
+                    self._note(request, key, found)
+        # What nobody has looked at yet (a table that one of those just loaded refers to now) is still to be checked.
+        request.tried.update(key for key in flight.keys if flight.began >= request.floors.get(key, math.inf))
+
+    @staticmethod
+    def _note(request: _Request, key: Key, found: Outcome | BaseException | None) -> None:
+        if isinstance(found, Missing):
+            request.missing[key] = found
+        elif isinstance(found, Found):
+            if found.private:
                 request.private[key] = found.info
-        request.tried.update(flight.keys)
+        elif isinstance(found, Exception):
+            request.errors[key] = found
 
     def _needs(self, request: _Request) -> dict[Key, tuple[int, float]]:
         """Return what ``request`` lacks: the tick each load must not begin before, how recent a cache's answer must be.
 
         Besides what it asks for, that are the tables that these reach through foreign keys, if they are loaded and no
         longer current, so that tables got one after another join; and, if one of all those has expired, every table
-        that has.
+        that has. The lock is held.
         """
         now = time.monotonic()
-        lacking = {
-            key: floor
-            for key in request.keys
-            if not (key in request.missing or key in request.errors or key in request.private)
-            and (floor := self._lacks(request, key, now)) is not None
-        }
-        for key in self._reached(request.keys):
-            if key not in request.tried and (floor := self._lacks(request, key, now)) is not None:
-                if now < self._entries[key].failed + _RETRY:
-                    continue
+        lacking: dict[Key, int] = {}
+        for key in request.keys:
+            if not request.settled(key) and (floor := self._lacks(request, key, now)) is not None:
                 lacking[key] = floor
-        if request.ttl is not None and any(self._expired(key, request.ttl, now) for key in lacking):
+        for key in self._entries.reached(request.keys):
+            if key in request.tried or now < self._entries[key].failed + RETRY:
+                continue
+            if (floor := self._lacks(request, key, now)) is not None:
+                lacking[key] = floor
+        if any(self._entries.expired(key, request.ttl, now) for key in lacking):
             for key in self._entries:
-                if key not in request.tried and key not in lacking and self._expired(key, request.ttl, now):
-                    lacking[key] = request.floors.setdefault(key, self._began(key) + 1)
+                if not (key in request.tried or key in lacking) and self._entries.expired(key, request.ttl, now):
+                    lacking[key] = request.floors.setdefault(key, self._entries.began(key) + 1)
         return {key: (floor, self._not_before(request, key)) for key, floor in lacking.items()}
 
     def _lacks(self, request: _Request, key: Key, now: float) -> int | None:
@@ -337,10 +407,10 @@ class Catalog:
         if floor is None:
             # Whoever invalidates after the call does not make it wait for longer: readers advance under any storm of
             # invalidations.
-            floor = min(self._invalidation(key)[0], request.call)
+            floor = min(self._entries.invalidation(key)[0], request.call)
             if request.refresh and key in request.keys:
                 floor = request.call
-            elif entry is not None and entry.began >= floor and self._expired(key, request.ttl, now):
+            elif entry is not None and entry.began >= floor and self._entries.expired(key, request.ttl, now):
                 floor = entry.began + 1
             request.floors[key] = floor
         return None if entry is not None and entry.began >= floor else floor
@@ -349,166 +419,172 @@ class Catalog:
         if request.refresh and key in request.keys:
             return math.inf
         age = -math.inf if request.ttl is None else time.time() - request.ttl
-        return max(age, self._invalidation(key)[1])
+        return max(age, self._entries.invalidation(key)[1])
 
-    def _invalidation(self, key: Key) -> tuple[int, float]:
-        return max(self._invalidated.get(key, self._all_invalidated), self._all_invalidated)
-
-    def _began(self, key: Key) -> int:
-        entry = self._entries.get(key)
-        return -1 if entry is None else entry.began
-
-    def _current(self, key: Key, entry: _Entry) -> bool:
-        """Return whether neither the table nor any loaded one that it reaches was invalidated since it was loaded."""
-        return entry.began >= self._invalidation(key)[0] and all(
-            self._began(reached) >= self._invalidation(reached)[0] for reached in self._reached([key])
-        )
-
-    def _expired(self, key: Key, ttl: float | None, now: float) -> bool:
-        entry = self._entries.get(key)
-        return ttl is not None and entry is not None and now >= entry.expires(ttl)
-
-    def _deadline(self, key: Key, ttl: float | None) -> float:
-        """Return when the table or one that it reaches expires."""
-        if ttl is None:
-            return math.inf
-        entries = [self._entries[k] for k in (key, *self._reached([key]))]
-        return min(entry.expires(ttl) for entry in entries)
-
-    def _reached(self, keys: Iterable[Key]) -> Iterator[Key]:
-        """Yield the loaded tables that foreign keys of ``keys`` lead to, directly or not, without ``keys``."""
-        seen = set(keys)
-        queue = list(seen)
-        while queue:
-            entry = self._entries.get(queue.pop())
-            if entry is None:
-                continue
-            for target in refers_to(entry.info):
-                if target not in seen and target in self._entries:
-                    seen.add(target)
-                    queue.append(target)
-                    yield target
-
-    # -- Loading: no lock is held.
-    # ----------------------------------------------------------------------------------------
+    # -- How a load is carried and waited for. No lock is held.
 
     def _travel(self, request: _Request) -> None:
-        """Carry the flight that is this caller's to carry, and wait for the others."""
-        if request.lead is not None:
-            self._carry(request.lead)
-        for flight in request.flights:
-            flight.wait()
+        """Carry the flights that nobody carries yet, and wait for the others."""
+        try:
+            for flight in request.flights:
+                # Not only the one that it opened: a flight that a task of this very thread opened would never start.
+                if flight.claim():
+                    self._carry(flight)
+            for flight in request.flights:
+                flight.wait()
+        finally:
+            self._load.stop_waiting(blocking=True)
+            if request.opened is not None:
+                request.opened.abandon()
 
-    def _carry(self, flight: Flight[Key, Outcome]) -> None:
+    async def _travel_async(self, request: _Request, engine: AsyncEngine | None) -> None:
+        """Have the flight that it opened carried, by a thread or a task that goes on if this is cancelled, and wait."""
+        opened = request.opened
+        try:
+            if opened is not None and engine is None:
+                await in_thread(self._carry_unclaimed, opened)
+            elif opened is not None and engine is not None:
+                opened.carry_in_background(self._carry_async(opened, engine))
+            for flight in request.flights:
+                await flight.wait_async()
+        finally:
+            self._load.stop_waiting(blocking=False)
+            if opened is not None:
+                opened.abandon()
+
+    def _carry_unclaimed(self, flight: _Flight) -> None:
+        if flight.claim():
+            self._carry(flight)
+
+    def _carry(self, flight: _Flight) -> None:
         """Load what ``flight`` carries, publish it, and wake those who wait, whatever happens."""
-        started = time.monotonic(), time.time()
-        outcome: dict[Key, Outcome] = {}
+        started = self._now(0)
         try:
             with self._flights.slot():
-                outcome = self._load.fly(self._flights, flight, self._known_now)
-            with self._flights.lock:
-                self._apply(outcome, flight.began, *started)
-            flight.outcome = outcome
+                outcome = self._load.fly(flight, self._known)
+            self._arrive(flight, outcome, started)
         except BaseException as error:
-            self._flights.begin(flight)  # everybody who waits for it hears of the failure, and nobody joins any more
-            flight.error = error
+            self._fail(flight, error)
             if not isinstance(error, Exception):
                 raise
         finally:
-            if flight.error is not None or any(isinstance(found, Exception) for found in outcome.values()):
-                self._postpone(flight)
-            self._flights.land(flight)
-        self._load.tell(self._kept(outcome, flight.began))
+            flight.land()
+        if self._load.asks_cache:
+            self._tell(flight)
 
-    def _known_now(self, keys: Collection[Key]) -> dict[Key, TableInfo]:
+    async def _carry_async(self, flight: _Flight, engine: AsyncEngine) -> None:
+        """Do as ``_carry`` does, in a task."""
+        started = self._now(0)
+        try:
+            async with self._flights.loop_slot():
+                outcome = await self._load.fly_async(engine, flight, self._known)
+            self._arrive(flight, outcome, started)
+        except BaseException as error:
+            self._fail(flight, error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            flight.land()
+        if self._load.asks_cache:
+            await in_thread(self._tell, flight)
+
+    @staticmethod
+    def _now(tick: int) -> Moment:
+        return tick, time.monotonic(), time.time()
+
+    def _known(self, keys: Collection[Key]) -> dict[Key, TableInfo]:
         with self._flights.lock:
-            return self._known(keys)
+            return self._entries.infos(keys)
 
-    def _known(self, keys: Iterable[Key]) -> dict[Key, TableInfo]:
-        return {key: self._entries[key].info for key in keys if key in self._entries}
+    def _arrive(self, flight: _Flight, outcome: Mapping[Key, Outcome], started: Moment) -> None:
+        outcome = self._publish(outcome, (flight.began, *started[1:]))
+        flight.outcome = outcome
+        errors = {key: found for key, found in outcome.items() if isinstance(found, Exception)}
+        if errors:
+            self._postpone(errors, next(iter(errors.values())))
 
-    def _postpone(self, flight: Flight[Key, Outcome]) -> None:
-        """Note that the loaded tables of ``flight`` could not be checked, so that not every access tries in vain."""
+    def _fail(self, flight: _Flight, error: BaseException) -> None:
+        flight.begin()  # everybody who waits for it hears of the failure, and nobody joins any more
+        flight.error = error
+        if isinstance(error, Exception):
+            self._postpone(flight.keys, error)
+
+    def _postpone(self, keys: Iterable[Key], error: Exception) -> None:
+        """Note that ``keys`` could not be checked, so that not every access tries in vain."""
         with self._flights.lock:
-            failed = [
-                key
-                for key in flight.keys
-                if key in self._entries and isinstance(flight.outcome.get(key, flight.error), Exception)
-            ]
-            for key in failed:
-                self._entries[key].failed = time.monotonic()
+            failed = self._entries.fail(keys, time.monotonic())
         if failed:
             logger.warning(
                 "Could not check %s for changes; what is loaded goes on being served: %s",
                 ", ".join(repr(name) for _, name in failed),
-                flight.error or next(flight.outcome[key] for key in failed),
+                error,
             )
 
-    def _apply(self, outcome: Mapping[Key, Outcome], began: int, checked: float, reflected_at: float) -> None:
-        """Publish what a load found. The lock is held. What a later load found already stays."""
-        changed: dict[Key, Found | None] = {}
-        self._loads += 1
-        for key, found in outcome.items():
-            entry = self._entries.get(key)
-            if isinstance(found, Exception) or (entry is not None and entry.began >= began):
-                continue
-            if isinstance(found, Missing):
-                if entry is not None:
-                    changed[key] = None
-            elif found.info.kind.is_temporary:
-                continue  # it belongs to one connection
-            elif entry is not None and entry.info != found.info:
-                changed[key] = found
-            else:
-                self._revalidated += entry is not None
-                self._enter(key, found, began, checked, reflected_at)
-        if not changed:
-            return
-        # May raise; then nothing has changed.
-        self._built.replace({key: new.info if new else None for key, new in changed.items()})
-        self._replaced += len(changed)
-        for key, new in changed.items():
-            if new is None:
-                del self._entries[key]
-            else:
-                self._enter(key, new, began, checked, reflected_at)
-        self._forget()
+    def _publish(self, outcome: Mapping[Key, Outcome], moment: Moment) -> dict[Key, Outcome]:
+        """Take in what a load found, and return it, with an error for each table that changed into an impossible one."""
+        with self._flights.lock:
+            self._loads += not all(isinstance(found, Found) and found.cached for found in outcome.values())
+            changed = self._entries.changes(outcome, moment[0])
+            try:
+                published = {**outcome, **self._replace(changed)}
+            finally:
+                # What accessors hold may also reach a table that is due for a check as soon as it is loaded.
+                if changed or any(
+                    moment[0] < self._entries.invalidation(key)[0] or (isinstance(found, Found) and found.cached)
+                    for key, found in outcome.items()
+                ):
+                    self._forget()
+            self._entries.enter(published, moment)
+            return published
 
-    def _enter(self, key: Key, found: Found, began: int, checked: float, reflected_at: float) -> None:
-        known = self._entries.get(key)
-        if known is not None and known.info == found.info:
-            info = known.info  # the one that the Table was built from
-        else:
-            info = found.info
-            self._from_cache += found.cached
-            self._reflected += not found.cached
-        self._entries[key] = _Entry(info, began, checked - found.age, reflected_at - found.age)
+    def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
+        """Replace the Tables of ``changed``; return an error for each that cannot be built, which stays as it was."""
+        try:
+            self._built.replace(changed)
+        except ReflectionError as error:
+            if len(changed) == 1:
+                return dict.fromkeys(changed, error)
+            return {k: e for key, info in changed.items() for k, e in self._replace({key: info}).items()}
+        return {}
 
-    def _kept(self, outcome: Mapping[Key, Outcome], began: int) -> dict[Key, tuple[TableInfo, float]]:
-        """Return what of ``outcome`` is still what is known: the cache is told of nothing else."""
+    def _tell(self, flight: _Flight) -> None:
+        kept = self._kept(flight)
+        self._load.tell(kept)
+        if late := kept.keys() - self._kept(flight).keys():
+            self._load.discard(late)  # invalidated while the cache was being told
+
+    def _kept(self, flight: _Flight) -> dict[Key, tuple[TableInfo, float]]:
+        """Return what ``flight`` found and is still believed: the cache is told of nothing else."""
         with self._flights.lock:
             return {
                 key: (entry.info, entry.reflected_at)
-                for key in outcome
-                if (entry := self._entries.get(key)) is not None
-                and entry.began == began
-                and began >= self._invalidation(key)[0]
+                for key, found in flight.outcome.items()
+                if not (isinstance(found, Found) and found.cached)
+                and (entry := self._entries.get(key)) is not None
+                and entry.began == flight.began
+                and flight.began >= self._entries.invalidation(key)[0]
             }
 
     def _forget(self) -> None:
         for accessor in self._accessors:
             accessor._forget()  # pyright: ignore[reportPrivateUsage]  # see Hits
 
+    def _list(self, schema: str | None) -> Mapping[str, TableKind]:
+        with self._flights.slot():
+            return self._noted(schema, self._load.names(schema))
+
+    def _noted(self, schema: str | None, names: Mapping[str, TableKind]) -> Mapping[str, TableKind]:
+        self._listed[schema] = tuple(names)
+        return names
+
     # -- Failures
-    # -----------------------------------------------------------------------------------------------------------
 
     def _raise_failures(self, request: _Request) -> None:
         """Raise what the caller must hear; a table that merely could not be checked is served as it is."""
         errors: dict[Key, Exception] = {}
         for key, error in request.errors.items():
-            entry = self._entries.get(key)
-            expired_only = entry is not None and entry.began >= min(self._invalidation(key)[0], request.call)
-            if request.refresh or not expired_only:
+            believed = min(self._entries.invalidation(key)[0], request.call)
+            if request.refresh or self._entries.began(key) < believed or key not in self._entries:
                 errors[key] = error
         if request.missing:
             raise self._not_found(request.missing)
@@ -517,12 +593,12 @@ class Catalog:
 
     def _not_found(self, missing: Mapping[Key, Missing]) -> TableNotFoundError:
         engine = self._engine()
-        keys: Sequence[Key] = list(missing)
+        (schema, _), first = next(iter(missing.items()))
         return TableNotFoundError(
-            [name for _, name in keys],
+            [name for _, name in missing],
             database=database_name(engine) if engine is not None else "?",
-            schema=keys[0][0],
-            available=missing[keys[0]].available,
+            schema=schema,
+            available=first.available,
         )
 
     def _check_engine(self, connection: Connection) -> None:
@@ -535,7 +611,7 @@ class Catalog:
 
 
 def _copy(error: Exception) -> LazyAlchemyError:
-    """Return an error of its own for each of the threads that share a load which failed."""
+    """Return an error of its own for each of the calls that share a load which failed."""
     copied = ReflectionError(*error.args)
     copied.__cause__ = error.__cause__ if isinstance(error, ReflectionError) else error
     return copied

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, quote_plus
 
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool, SingletonThreadPool, StaticPool
+from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError
+from lazy_alchemy._locks import current
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Holders",
     "Loan",
+    "borrow",
     "database_key",
     "database_name",
+    "hands_off",
     "in_transaction",
     "lend",
+    "pool_capacity",
     "reflection_error",
     "savepoint",
 ]
@@ -41,43 +46,72 @@ _REMEDY = (
 
 
 class Holders:
-    """Which thread holds each connection that is checked out of an engine's pool.
+    """Who holds each connection that is checked out of an engine's pool, and who waits for one to load with.
 
-    Connections that were out before it began to watch are not known to it.
+    Every operation on its collections is one atomic step: it takes no lock, because a pool's events come from
+    finalizers as well.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Begin to watch the pool of ``engine``, which is not kept alive by it."""
-        self._threads: dict[int, int] = {}
-        if isinstance(engine.pool, QueuePool) and not isinstance(engine.pool, AsyncAdaptedQueuePool):
+        me = (threading.get_ident(), current())
+        self._holders: dict[int, tuple[int, int]] = {}  # a thread, and the task of it or the thread again
+        # Whoever makes the first accessor has most likely made the connections that are out.
+        self._earlier: list[tuple[int, int]] = []
+        self._waiting: set[int] = set()  # threads that block, and tasks
+        if isinstance(engine.pool, QueuePool):
+            self._earlier += [me] * engine.pool.checkedout()
             event.listen(engine, "checkout", self._checked_out)
             event.listen(engine, "checkin", self._checked_in)
             event.listen(engine, "detach", self._checked_in)
 
     def _checked_out(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-        self._threads[id(record)] = threading.get_ident()
+        me = (threading.get_ident(), current())
+        self._waiting.difference_update(me)
+        self._holders[id(record)] = me
 
     def _checked_in(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        self._threads.pop(id(record), None)
+        if self._holders.pop(id(record), None) is None and self._earlier:
+            with suppress(IndexError):
+                self._earlier.pop()
 
-    def refuse_deadlock(self, pool: Pool) -> None:
-        """Raise a ReflectionError if ``pool`` is empty and nobody but this thread could give a connection back."""
-        capacity = _capacity(pool)
-        if capacity is None or not isinstance(pool, QueuePool) or pool.checkedout() < capacity:
+    def wait(self, pool: Pool, *, blocking: bool) -> None:
+        """Note that the caller is going to wait for a connection to load with, until ``stop_waiting``.
+
+        Args:
+            pool: The pool.
+            blocking: Whether the whole thread is going to wait, and not just the current task.
+
+        Raises:
+            ReflectionError: ``pool`` is empty, and all who could give a connection back wait for one themselves.
+        """
+        capacity = pool_capacity(pool)
+        if capacity is None or not isinstance(pool, QueuePool):
             return
-        me = threading.get_ident()
-        if any(thread != me for thread in list(self._threads.values())):
+        # First noted, then looked: of several that would wait for each other, the last to come here sees them all.
+        self._waiting.add(threading.get_ident() if blocking else current())
+        holders = [*self._holders.copy().values(), *self._earlier]
+        out = pool.checkedout()
+        # A connection that is out and has no holder yet is being made, by somebody who does not wait for another.
+        if out < capacity or len(holders) < out or any(self._waiting.isdisjoint(holder) for holder in holders):
             return
+        self.stop_waiting(blocking=blocking)
         connections = "The only connection" if capacity == 1 else f"All {capacity} connections"
+        waiting = "thread" if blocking else "task"
+        held = "it holds it itself" if capacity == 1 else "whoever holds them waits for a table as well"
         raise ReflectionError(
-            f"{connections} of the pool cannot come back while this thread waits, because it holds "
-            f"{'it' if capacity == 1 else 'them'} itself: loading a table now would wait for ever. {_REMEDY}"
+            f"{connections} of the pool cannot come back while this {waiting} waits, because {held}: loading a table "
+            f"now would wait for ever. {_REMEDY}"
         )
 
+    def stop_waiting(self, *, blocking: bool) -> None:
+        """Note that the caller has what it waited for, or gives up."""
+        self._waiting.discard(threading.get_ident() if blocking else current())
 
-def _capacity(pool: Pool) -> int | None:
+
+def pool_capacity(pool: Pool) -> int | None:
     """Return how many connections ``pool`` hands out at most; None where there is no bound."""
-    if not isinstance(pool, QueuePool) or isinstance(pool, AsyncAdaptedQueuePool):
+    if not isinstance(pool, QueuePool):
         return None
     # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is foreseen, and the
     # pool's own timeout ends the wait.
@@ -99,32 +133,63 @@ class Loan(NamedTuple):
 
 @contextmanager
 def lend(engine: Engine) -> Generator[Loan, None, None]:
-    """Yield a connection of ``engine`` for reading; no transaction that somebody else began on it is ended.
-
-    A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is
-    in a transaction, it is read from within the transaction, and neither committed nor rolled back.
+    """Yield a connection of ``engine`` for reading; see ``hands_off``.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: There is no connection to be had.
     """
-    shared = isinstance(engine.pool, (StaticPool, SingletonThreadPool))
-    with engine.connect() as connection:
-        # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another
-        # thread begins meanwhile.
-        if not shared or (not in_transaction(connection) and engine.dialect.name != "sqlite"):
-            yield Loan(connection, foreign=False)
-            return
-        # Any: the attribute is public and the stubs of SQLAlchemy forbid to assign it.
-        fairy: Any = connection.connection
-        real = fairy.dbapi_connection
-        fairy.dbapi_connection = _HandsOff(real)
-        try:
+    with engine.connect() as connection, hands_off(connection) as loan:
+        yield loan
+
+
+@contextmanager
+def hands_off(connection: Connection) -> Generator[Loan, None, None]:
+    """Yield a connection that was just taken from its pool; no transaction that somebody else began on it is ended.
+
+    A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is
+    in a transaction, it is read from within the transaction, and neither committed nor rolled back.
+    """
+    pool = connection.engine.pool
+    shared = isinstance(pool, (StaticPool, SingletonThreadPool))
+    # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another
+    # thread begins meanwhile.
+    if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
+        yield Loan(connection, foreign=False)
+        return
+    # A SingletonThreadPool's one proxy in a thread is the user's as well, and goes back when the user is done.
+    with _hands_off(connection, for_good=isinstance(pool, StaticPool)):
+        yield Loan(connection, foreign=True)
+
+
+@contextmanager
+def borrow(connection: Connection) -> Generator[Loan, None, None]:
+    """Yield the caller's own connection for reading, and leave it in the transaction that it was in, or in none."""
+    if connection.in_transaction():
+        yield Loan(connection, foreign=True)
+    elif in_transaction(connection):  # begun past SQLAlchemy, which would roll it back with its own
+        with _hands_off(connection):
             yield Loan(connection, foreign=True)
+    else:
+        try:
+            yield Loan(connection, foreign=False)
         finally:
-            connection.rollback()  # SQLAlchemy's record of the transaction; the database hears nothing
-            if isinstance(engine.pool, SingletonThreadPool):
-                # The thread's one pool proxy is the user's as well, and goes back to the pool when the user is done.
-                fairy.dbapi_connection = real
+            if connection.in_transaction():
+                connection.rollback()  # it was begun by reading
+
+
+@contextmanager
+def _hands_off(connection: Connection, *, for_good: bool = False) -> Generator[None, None, None]:
+    """Let ``connection`` end SQLAlchemy's record of a transaction only: the database hears nothing of it."""
+    # Any: the attribute is public and the stubs of SQLAlchemy forbid to assign it.
+    fairy: Any = connection.connection
+    real = fairy.dbapi_connection
+    fairy.dbapi_connection = handsoff = _HandsOff(real)
+    try:
+        yield
+    finally:
+        connection.rollback()
+        if not for_good and fairy.dbapi_connection is handsoff:  # else it broke, and was thrown away
+            fairy.dbapi_connection = real
 
 
 class _HandsOff:
@@ -244,10 +309,12 @@ _SHORTEST_SECRET = 3  # hiding every "1" of a message would hide nothing and spo
 
 def _secrets(url: URL) -> list[str]:
     """Return what must not be shown: the password and every value of the query; a very short one is no use to hide."""
-    values = [url.password] if url.password else []
+    values = [str(url.password)] if url.password else []
     for value in url.query.values():
         values.extend([value] if isinstance(value, str) else value)
-    return sorted({str(value) for value in values if len(str(value)) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    # As they are, and as a URL has them.
+    forms = {form for value in values for form in (value, quote(value, safe=" +"), quote(value, safe=""), quote_plus(value))}
+    return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _redact(text: str, secrets: list[str]) -> str:

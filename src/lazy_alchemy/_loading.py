@@ -1,5 +1,4 @@
-"""How a load is carried out: the Cache is asked, then the database through a Reflector, and errors are made the
-library's own.
+"""How a load is carried out: the Cache is asked, then the database, and errors are made the library's own.
 
 It knows nothing of what is loaded already but what it is told, and publishes nothing itself.
 """
@@ -10,27 +9,33 @@ import logging
 import time
 import weakref
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
 from lazy_alchemy._connections import (
     Holders,
+    Loan,
+    borrow,
     database_key,
     database_name,
+    hands_off,
+    in_transaction,
     lend,
     reflection_error,
     savepoint,
 )
+from lazy_alchemy._locks import in_thread
 from lazy_alchemy._protocols import CacheEntry, TableKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from lazy_alchemy._locks import Flight, SingleFlight
+    from lazy_alchemy._locks import Flight
     from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._tableinfo import TableInfo, TableKind
 
@@ -50,11 +55,13 @@ class Found:
         info: What it is.
         cached: Whether the cache said so, not the database.
         age: How many seconds ago that was true.
+        private: Whether only the connection that it was read through may see it so.
     """
 
     info: TableInfo
     cached: bool = False
     age: float = 0.0
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Missing:
     """A table that does not exist, and the names that do."""
 
     available: tuple[str, ...] = ()
+    private: bool = False
 
 
 Outcome: TypeAlias = Found | Missing | Exception
@@ -69,6 +77,10 @@ Outcome: TypeAlias = Found | Missing | Exception
 
 
 _SHOWN = 10  # names in a message
+
+
+Known: TypeAlias = "Callable[[Collection[Key]], Mapping[Key, TableInfo]]"
+"""Returns what is loaded of some keys."""
 
 
 class Load:
@@ -89,109 +101,144 @@ class Load:
         self._holders = holders
         self._database = database_key(engine, token)
 
-    def refuse_deadlock(self) -> None:
-        """Raise a ReflectionError if this thread would wait for a connection that it holds itself."""
+    @property
+    def asks_cache(self) -> bool:
+        """Whether there is a cache, which may do I/O."""
+        return self._cache is not None
+
+    def wait(self, *, blocking: bool) -> None:
+        """See ``Holders.wait``."""
         engine = self._engine()
         if engine is not None:
-            self._holders.refuse_deadlock(engine.pool)
+            self._holders.wait(engine.pool, blocking=blocking)
 
-    def fly(
-        self,
-        flights: SingleFlight[Key, Outcome],
-        flight: Flight[Key, Outcome],
-        known: Callable[[Collection[Key]], Mapping[Key, TableInfo]],
-    ) -> dict[Key, Outcome]:
-        """Load what ``flight`` carries; it takes its keys when the connection is in hand.
+    def stop_waiting(self, *, blocking: bool) -> None:
+        """See ``Holders.stop_waiting``."""
+        self._holders.stop_waiting(blocking=blocking)
+
+    def fly(self, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
+        """Load what a flight carries; it takes its keys when the connection is in hand.
 
         Args:
-            flights: Where it is under way.
-            flight: The flight; this thread carries it.
+            flight: The flight; the caller carries it.
             known: Returns what is loaded of some keys: these are checked for a change and read again only if there is
                 one.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
         """
-        cached = self._ask(flights, flight)
+        cached = self._ask(flight)
         if flight.began:
             return dict(cached)
-        engine = self._required_engine()
         try:
-            with lend(engine) as loan:
-                flights.begin(flight)
-                now = time.time()
-                valid = {key: found for key, found in cached.items() if now - found.age >= flight.keys[key]}
-                keys = [key for key in flight.keys if key not in valid]
-                return {**valid, **self._read(loan.connection, keys, known(keys), foreign=loan.foreign)}
+            with lend(self._required_engine()) as loan:
+                return self._look_for(flight, cached, known, loan)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
-            failure = self._failure(flight.keys, error)
+            failure = self._flight_failure(flight, error)
             raise failure from failure.__cause__
+
+    async def fly_async(self, engine: AsyncEngine, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
+        """Do as ``fly`` does, through ``engine``."""
+        cached: dict[Key, Found] = {} if self._cache is None else await in_thread(self._ask, flight)
+        if flight.began:
+            return dict(cached)
+
+        def read(connection: Connection) -> dict[Key, Outcome]:
+            with hands_off(connection) as loan:
+                return self._look_for(flight, cached, known, loan)
+
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(read)
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+            failure = self._flight_failure(flight, error)
+            raise failure from failure.__cause__
+
+    def _look_for(
+        self, flight: Flight[Key, Outcome], cached: Mapping[Key, Found], known: Known, loan: Loan
+    ) -> dict[Key, Outcome]:
+        flight.begin()
+        now = time.time()
+        outcome: dict[Key, Outcome] = {
+            key: found for key, found in cached.items() if now - found.age >= flight.keys[key]
+        }
+        keys = [key for key in flight.keys if key not in outcome]
+        outcome.update(self._look(loan, keys, known(keys)))
+        return outcome
+
+    def _flight_failure(self, flight: Flight[Key, Outcome], error: Exception) -> Exception:
+        flight.begin()  # from here on nobody adds a key
+        return self._failure(flight.keys, error)
 
     def through(
         self, connection: Connection, keys: Collection[Key], known: Mapping[Key, TableInfo]
-    ) -> tuple[dict[Key, Outcome], set[Key]]:
+    ) -> dict[Key, Outcome]:
         """Load ``keys`` on the caller's connection, whose transaction stays as it is.
-
-        Returns:
-            What was found, and which of that only this connection may see.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
         """
-        foreign = connection.in_transaction()
         try:
-            outcome = self._read(connection, keys, known, foreign=foreign)
-            hidden = _temporary(outcome)
-            if foreign:
-                for schema, names in _by_schema(key for key in outcome if key not in hidden).items():
-                    with savepoint(connection, foreign=True):
-                        uncommitted = self._uncommitted(connection, names, schema)
-                    hidden.update((schema, name) for name in uncommitted)
+            with borrow(connection) as loan:
+                return self._look(loan, keys, known)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._failure(keys, error)
             raise failure from failure.__cause__
-        finally:
-            if not foreign and connection.in_transaction():
-                connection.rollback()  # it was begun by reading
-        return outcome, hidden
 
-    def names(self, schema: str | None, connection: Connection | None = None) -> Mapping[str, TableKind]:
+    def names(self, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema``.
 
         Raises:
             ReflectionError: The database cannot be asked.
         """
         try:
-            if connection is not None:
-                return self._reflector.list_names(connection, schema=schema)
-            self.refuse_deadlock()
-            with lend(self._required_engine()) as loan, savepoint(loan.connection, foreign=loan.foreign):
-                return self._reflector.list_names(loan.connection, schema=schema)
-        except Exception as error:
-            what = f"The tables of {self._called()} could not be listed"
-            failure = reflection_error(self._engine(), what, error)
+            with lend(self._required_engine()) as loan:
+                return self._list(loan, schema)
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+            failure = self._list_failure(error)
             raise failure from failure.__cause__
+
+    async def names_async(self, engine: AsyncEngine, schema: str | None) -> Mapping[str, TableKind]:
+        """Do as ``names`` does, through ``engine``."""
+
+        def read(connection: Connection) -> Mapping[str, TableKind]:
+            with hands_off(connection) as loan:
+                return self._list(loan, schema)
+
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(read)
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+            failure = self._list_failure(error)
+            raise failure from failure.__cause__
+
+    def _list(self, loan: Loan, schema: str | None) -> Mapping[str, TableKind]:
+        with savepoint(loan.connection, foreign=loan.foreign):
+            return self._reflector.list_names(loan.connection, schema=schema)
+
+    def _list_failure(self, error: Exception) -> Exception:
+        return reflection_error(self._engine(), f"The tables of {self._called()} could not be listed", error)
 
     # -- The cache
     # ----------------------------------------------------------------------------------------------------------
 
-    def _ask(self, flights: SingleFlight[Key, Outcome], flight: Flight[Key, Outcome]) -> dict[Key, Found]:
-        """Return what the cache has of the keys of ``flight``; if that is all of them, the flight begins with it."""
+    def _ask(self, flight: Flight[Key, Outcome]) -> dict[Key, Found]:
+        """Return what the cache has of the keys of a flight; if that is all of them, the flight begins with it."""
         if self._cache is None:
             return {}
         answered: dict[Key, Found] = {}
         asked: set[Key] = set()
         while True:
-            with flights.lock:
-                keys = {key: not_before for key, not_before in flight.keys.items() if key not in asked}
+            keys = {key: not_before for key, not_before in flight.wanted().items() if key not in asked}
+            if not keys:
+                return answered  # somebody who came later wants one of them more recent than the cache has it
             asked.update(keys)
             now = time.time()
             for key, entry in self._cached(keys).items():
-                if entry.reflected_at >= keys[key]:
+                if key in keys and entry.reflected_at >= keys[key]:
                     answered[key] = Found(entry.info, True, max(0.0, now - entry.reflected_at))
-            if len(answered) < len(asked):
-                return answered
-            if flights.begin(flight, {key: now - found.age for key, found in answered.items()}):
+                    flight.answered[key] = now - answered[key].age
+            if len(answered) < len(asked) or flight.begin(if_answered=True):
                 return answered
 
     def _cached(self, keys: Collection[Key]) -> dict[Key, CacheEntry]:
@@ -236,6 +283,22 @@ class Load:
     # -- The database
     # ---------------------------------------------------------------------------------------------------------
 
+    def _look(self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo]) -> dict[Key, Outcome]:
+        """Read ``keys``, and find out what of them the connection's transaction may have made, changed or removed."""
+        outcome = self._read(loan.connection, keys, known, foreign=loan.foreign)
+        if loan.foreign and in_transaction(loan.connection):
+            for schema, names in _by_schema(keys).items():
+                with savepoint(loan.connection, foreign=True):
+                    uncommitted = self._uncommitted(loan.connection, names, schema)
+                for name in names:
+                    found = outcome[schema, name]
+                    if isinstance(found, Missing) or (isinstance(found, Found) and name in uncommitted):
+                        outcome[schema, name] = replace(found, private=True)
+        for key, found in outcome.items():
+            if isinstance(found, Found) and found.info.kind.is_temporary:
+                outcome[key] = replace(found, private=True)
+        return outcome
+
     def _read(
         self,
         connection: Connection,
@@ -249,8 +312,7 @@ class Load:
             fresh = [name for name in names if (schema, name) not in known]
             loaded = {name: known[schema, name] for name in names if (schema, name) in known}
             if loaded:
-                with savepoint(connection, foreign=foreign):
-                    now = self._reflector.fingerprints(connection, loaded, schema=schema)
+                now = self._fingerprints(connection, loaded, schema, foreign=foreign)
                 for name, info in loaded.items():
                     if name in now and now[name] == info.fingerprint:
                         outcome[schema, name] = Found(info)
@@ -265,10 +327,24 @@ class Load:
                 outcome.update(((schema, name), Missing(available)) for name in missing)
         return outcome
 
+    def _fingerprints(
+        self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
+    ) -> Mapping[str, str]:
+        """Return the fingerprints of ``names``; none if that fails, so that reflecting them shows which one it is."""
+        try:
+            with savepoint(connection, foreign=foreign):
+                return self._reflector.fingerprints(connection, names, schema=schema)
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            if not foreign:
+                connection.rollback()
+            return {}
+
     def _reflect(
         self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
     ) -> dict[str, Outcome]:
-        """Reflect ``names`` in one batch; if that fails, one by one, so that a broken view fails nobody else."""
+        """Reflect ``names`` in one batch; if that fails, in halves, so that a broken view fails nobody else."""
         names = [name for name in names if _can_exist(name)]
         try:
             with savepoint(connection, foreign=foreign):
@@ -283,10 +359,11 @@ class Load:
                 connection.rollback()
             if len(names) == 1:
                 return {name: self._failure([(schema, name)], error) for name in names}
-        outcome: dict[str, Outcome] = {}
-        for name in names:
-            outcome.update(self._reflect(connection, [name], schema, foreign=foreign))
-        return outcome
+        half = len(names) // 2
+        return {
+            **self._reflect(connection, names[:half], schema, foreign=foreign),
+            **self._reflect(connection, names[half:], schema, foreign=foreign),
+        }
 
     def _uncommitted(self, connection: Connection, names: Collection[str], schema: str | None) -> Collection[str]:
         uncommitted: Callable[..., Collection[str]] | None = getattr(self._reflector, "uncommitted", None)
@@ -317,10 +394,6 @@ def _by_schema(keys: Iterable[Key]) -> dict[str | None, list[str]]:
     for schema, name in keys:
         grouped[schema].append(name)
     return grouped
-
-
-def _temporary(outcome: Mapping[Key, Outcome]) -> set[Key]:
-    return {key for key, found in outcome.items() if isinstance(found, Found) and found.info.kind.is_temporary}
 
 
 def _can_exist(name: str) -> bool:

@@ -1,56 +1,209 @@
-"""The lock and single-flight abstraction: who loads what, who waits for whom, and what a fork makes of it.
+"""The lock and single-flight abstraction for threads, asyncio and trio: who loads what, who waits for whom.
 
-No I/O and no knowledge of tables: a key is any hashable, what a load found is its owner's affair.
+The only module that knows of event loops, and of what a fork makes of locks. No I/O and no knowledge of tables: a key
+is any hashable, what a load found is its owner's affair. anyio is imported when an event loop is at hand.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
-from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from collections.abc import Hashable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lazy_alchemy._errors import ReflectionError
 
-__all__ = ["Flight", "SingleFlight"]
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
+
+    from anyio import Semaphore
+
+__all__ = ["Board", "Flight", "SingleFlight", "current", "in_thread", "require_asyncio", "survive_fork"]
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Abandoned(BaseException):
+    """How a flight ends that nobody carried: those who wait for it look for another."""
 
 
 class Flight(Generic[K, R]):
     """One load: the keys that it carries, who carries it, and how it ended.
 
     Attributes:
-        keys: The keys, and how recent (seconds since the epoch) an answer from a cache must be for each. They may be
-            added to until the flight has begun, and never change after.
         began: The tick of the clock at which it took its keys; 0 before. What it reads is at least as new as that.
-        owner: The thread that carries it.
+        keys: The keys, and how recent (seconds since the epoch) an answer from a cache must be for each. Others are
+            added until the flight has begun.
         outcome: What it found for each key, once it has landed.
+        answered: How recent (seconds since the epoch) a cache's answers are, by key; what it did not answer is read
+            from the database. Final once the flight has begun.
         error: Why it found nothing at all.
     """
 
-    __slots__ = ("_landed", "began", "error", "keys", "outcome", "owner")
-
-    def __init__(self, owner: int) -> None:
-        """Open a flight that has not begun."""
-        self.keys: dict[K, float] = {}
+    def __init__(self, board: Board[K, R]) -> None:
+        """Open a flight of ``board`` that has not begun."""
         self.began = 0
-        self.owner = owner
+        self.keys: dict[K, float] = {}
+        self.answered: dict[K, float] = {}
         self.outcome: Mapping[K, R] = {}
         self.error: BaseException | None = None
+        self.carrier: int | None = None
+        self._board = board
         self._landed = threading.Event()
+        self._wakers: list[Callable[[], object]] = []
 
-    def wait(self) -> None:
-        """Block this thread until the flight has landed."""
-        self._landed.wait()
+    def claim(self, carrier: int | None = None) -> bool:
+        """Make the caller (or ``carrier``) the one who carries it; return False if somebody does or did."""
+        with self._board.flights.lock:
+            if self.carrier is not None:
+                return False
+            self.carrier = current() if carrier is None else carrier
+            return True
+
+    def abandon(self) -> None:
+        """End it, unless somebody has claimed it: its opener will not carry it after all."""
+        if self.claim():
+            self.error = Abandoned()
+            self.land()
+
+    def wanted(self) -> dict[K, float]:
+        """Return a copy of its keys as they are now."""
+        with self._board.flights.lock:
+            return dict(self.keys)
+
+    def begin(self, *, if_answered: bool = False) -> bool:
+        """Take the keys and begin, as the one who carries it.
+
+        Args:
+            if_answered: Begin only if a cache has answered all of the keys, recently enough for each.
+
+        Returns:
+            Whether it has begun.
+        """
+        with self._board.flights.lock:
+            if self.began:
+                return True
+            if if_answered and any(
+                key not in self.answered or self.answered[key] < not_before for key, not_before in self.keys.items()
+            ):
+                return False
+            if self._board.waiting is self:
+                self._board.waiting = None
+            self._board.begun.add(self)
+            self.began = self._board.flights.tick()
+            return True
 
     def land(self) -> None:
-        """Wake everybody who waits; ``outcome`` and ``error`` are final."""
+        """End it: nobody can join any more, and those who wait are woken, without waiting for them."""
+        with self._board.flights.lock:
+            if self._board.waiting is self:
+                self._board.waiting = None
+            self._board.begun.discard(self)
         self._landed.set()
+        for wake in list(self._wakers):
+            with contextlib.suppress(RuntimeError):  # that event loop is closed; nobody waits in it any more
+                wake()
+
+    def wait(self) -> None:
+        """Block this thread until it has landed."""
+        self._landed.wait()
+
+    async def wait_async(self) -> None:
+        """Wait until it has landed, in an event loop. A wait that is cancelled leaves no trace."""
+        from anyio import Event
+
+        event = Event()
+        wake = partial(_call_soon(), event.set)
+        # First the one, then the other: whoever lands it does them the other way round, so one of the two sees the
+        # other.
+        self._wakers.append(wake)
+        try:
+            if not self._landed.is_set():
+                await event.wait()
+        finally:
+            self._wakers.remove(wake)
+
+    def carry_in_background(self, carry: Coroutine[Any, Any, None]) -> None:
+        """Have an asyncio task of its own carry it, which goes on when the task that wanted it is cancelled."""
+        import asyncio
+
+        task = asyncio.get_running_loop().create_task(carry)
+        self._board.tasks.add(task)
+        task.add_done_callback(self._board.tasks.discard)
+        self.claim(id(task))
+
+
+class Board(Generic[K, R]):
+    """The flights of those who can wait for each other: of all threads, or of the tasks of one event loop.
+
+    Attributes:
+        flights: What it is a board of.
+        waiting: The one flight that has not begun.
+        begun: Those that have, and have not landed.
+        tasks: The tasks that carry them, where it is tasks.
+    """
+
+    def __init__(self, flights: SingleFlight[K, R]) -> None:
+        """Make an empty board."""
+        self.flights = flights
+        self.waiting: Flight[K, R] | None = None
+        self.begun: set[Flight[K, R]] = set()
+        self.tasks: set[object] = set()
+
+    def join(
+        self, needs: Mapping[K, tuple[int, float]], boarding: Callable[[], None]
+    ) -> tuple[set[Flight[K, R]], Flight[K, R] | None]:
+        """Find a flight for each key. The lock is held.
+
+        A flight that has begun serves a key that it carries if it began late enough and its answer is recent enough.
+        All other keys go with the one flight that has not begun; where there is none, one is opened, and the caller
+        must see to it that it is carried. Who carries a flight gets none: what it waits for might wait for it.
+
+        Args:
+            needs: For each key the tick before which its load must not have begun, and how recent an answer from a
+                cache must be.
+            boarding: Called before a key is given to a flight that has not begun; it may raise.
+
+        Returns:
+            The flights to wait for, and the one among them that was opened.
+
+        Raises:
+            ReflectionError: The caller carries a flight.
+        """
+        me = current()
+        for flight in (*self.begun, *(() if self.waiting is None else (self.waiting,))):
+            if flight.carrier == me:
+                raise ReflectionError(
+                    f"The load of {_named(flight.keys)} was re-entered by the very thread or task that carries it "
+                    "(from an event listener, a reflector or a cache): a load cannot wait for a load."
+                )
+        joined: set[Flight[K, R]] = set()
+        rest: dict[K, float] = {}
+        for key, (since, not_before) in needs.items():
+            for flight in self.begun:
+                recent = flight.answered.get(key, math.inf)
+                if key in flight.keys and flight.began >= since and recent >= not_before:
+                    joined.add(flight)
+                    break
+            else:
+                rest[key] = not_before
+        if not rest:
+            return joined, None
+        boarding()
+        opened: Flight[K, R] | None = None
+        if self.waiting is None:
+            self.waiting = opened = Flight(self)
+        joined.add(self.waiting)
+        for key, not_before in rest.items():
+            self.waiting.keys[key] = max(not_before, self.waiting.keys.get(key, not_before))
+        return joined, opened
 
 
 class SingleFlight(Generic[K, R]):
@@ -61,9 +214,14 @@ class SingleFlight(Generic[K, R]):
 
     ``lock`` guards everything here and the catalog's own state. It is held for short computations only, never across
     I/O, and no finalizer takes it.
+
+    Attributes:
+        lock: The lock.
+        clock: The clock.
+        threads: The board of the loads that threads carry.
     """
 
-    def __init__(self, at_most: int = 4) -> None:
+    def __init__(self, at_most: int) -> None:
         """Let at most ``at_most`` loads have a connection, or wait for one, at any time."""
         self._at_most = at_most
         self.clock = 0
@@ -73,98 +231,36 @@ class SingleFlight(Generic[K, R]):
     def renew(self) -> None:
         """Make locks anew and forget all flights, as a child process must."""
         self.lock = threading.RLock()
+        self.threads: Board[K, R] = Board(self)
         self._slots = threading.BoundedSemaphore(self._at_most)
-        self._waiting: Flight[K, R] | None = None  # the one flight that has not begun
-        self._begun: set[Flight[K, R]] = set()
+        self._loops: _PerLoop[Board[K, R]] = _PerLoop(partial(Board[K, R], self))
+        self._loop_slots: _PerLoop[Semaphore] = _PerLoop(self._semaphore)
+
+    def _semaphore(self) -> Semaphore:
+        from anyio import Semaphore
+
+        return Semaphore(self._at_most)
+
+    def loop(self) -> Board[K, R]:
+        """Return the board of the running event loop, for loads that only its own tasks can carry."""
+        return self._loops.get()
 
     def tick(self) -> int:
         """Advance the clock and return what it shows. The lock is held."""
         self.clock += 1
         return self.clock
 
-    def join(
-        self, needs: Mapping[K, tuple[int, float]], boarding: Callable[[], None]
-    ) -> tuple[set[Flight[K, R]], Flight[K, R] | None]:
-        """Find a flight for each key. The lock is held.
-
-        A flight that has begun serves a key that it carries if it began late enough. All other keys go with the one
-        flight that has not begun; where there is none, one is opened, and the caller must carry it.
-
-        Args:
-            needs: For each key the tick before which its load must not have begun, and how recent an answer from a
-                cache must be.
-            boarding: Called before a key is given to a flight that has not begun; it may raise.
-
-        Returns:
-            The flights to wait for, and the one among them that the caller must carry.
-
-        Raises:
-            ReflectionError: This thread carries a flight that it would have to wait for.
-        """
-        me = threading.get_ident()
-        flights: set[Flight[K, R]] = set()
-        rest: dict[K, float] = {}
-        for key, (since, not_before) in needs.items():
-            for flight in self._begun:
-                if key in flight.keys and flight.began >= since:
-                    flights.add(flight)
-                    break
-            else:
-                rest[key] = not_before
-        lead: Flight[K, R] | None = None
-        if rest:
-            boarding()
-            if self._waiting is None:
-                self._waiting = lead = Flight(me)
-            flights.add(self._waiting)
-            keys = self._waiting.keys
-            for key, not_before in rest.items():
-                keys[key] = max(not_before, keys.get(key, not_before))
-        for flight in flights:
-            if flight.owner == me and flight is not lead:
-                raise ReflectionError(
-                    f"The load of {_named(flight.keys)} was re-entered by the very thread that carries it (from an "
-                    "event listener, a reflector or a cache): a load cannot wait for itself."
-                )
-        return flights, lead
-
-    def begin(self, flight: Flight[K, R], answered: Mapping[K, float] | None = None) -> bool:
-        """Let ``flight`` take its keys and begin.
-
-        Args:
-            flight: A flight that this thread carries.
-            answered: How recent (seconds since the epoch) a cache's answers are. If given, it begins only if they are
-                recent enough for all of its keys.
-
-        Returns:
-            Whether it has begun.
-        """
-        with self.lock:
-            if flight.began:
-                return True
-            if answered is not None and any(
-                answered.get(key, -math.inf) < not_before for key, not_before in flight.keys.items()
-            ):
-                return False
-            if self._waiting is flight:
-                self._waiting = None
-            flight.began = self.tick()
-            self._begun.add(flight)
-            return True
-
-    def land(self, flight: Flight[K, R]) -> None:
-        """End ``flight``: nobody can join it any more, and those who wait go on."""
-        with self.lock:
-            if self._waiting is flight:
-                self._waiting = None
-            self._begun.discard(flight)
-        flight.land()
-
-    @contextmanager
+    @contextlib.contextmanager
     def slot(self) -> Generator[None, None, None]:
-        """Wait for, and hold, one of the slots that bound how many connections loads take."""
+        """Wait for, and hold, one of the slots that bound how many connections the loads of threads take."""
         slots = self._slots
         with slots:
+            yield
+
+    @contextlib.asynccontextmanager
+    async def loop_slot(self) -> AsyncGenerator[None, None]:
+        """Wait for, and hold, one of the slots of the running event loop."""
+        async with self._loop_slots.get():
             yield
 
 
@@ -172,34 +268,115 @@ def _named(keys: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, keys)))
 
 
+# -- Forks
+
 # After a fork only the thread that forked lives on in the child. Taking every lock first means that no state is half
 # changed then; the child makes its locks anew, and the flights, whose threads are gone, are forgotten.
 # Any: of whatever keys and results.
 _all: weakref.WeakSet[SingleFlight[Any, Any]] = weakref.WeakSet()
-_held: list[SingleFlight[Any, Any]] = []
+_held: list[tuple[SingleFlight[Any, Any], threading.RLock]] = []
 
 
 def _before_fork() -> None:
-    _held.extend(_all)
-    for flights in _held:
-        flights.lock.acquire()
+    for flights in list(_all):
+        lock = flights.lock
+        lock.acquire()
+        _held.append((flights, lock))
 
 
 def _after_fork_in_parent() -> None:
-    for flights in _held:
-        flights.lock.release()
+    for _, lock in _held:
+        lock.release()
     _held.clear()
 
 
 def _after_fork_in_child() -> None:
-    for flights in _held:
+    for flights, _ in _held:
         flights.renew()
     _held.clear()
 
 
+def survive_fork(acquire: Callable[[], object], release: Callable[[], None]) -> None:
+    """Have no fork happen while the lock that these take and release is held: the child finds it free."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=acquire, after_in_parent=release, after_in_child=release)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+# -- Event loops
+
+
+def current() -> int:
+    """Return who runs this: an identifier of the asyncio or trio task, if there is one, else of the thread."""
+    for library in ("asyncio", "trio.lowlevel"):
+        current_task: Callable[[], object] | None = getattr(sys.modules.get(library), "current_task", None)
+        if current_task is not None:
+            with contextlib.suppress(RuntimeError):  # no event loop of that kind is running in this thread
+                if (task := current_task()) is not None:
+                    return id(task)
+    return threading.get_ident()
+
+
+def _native_token() -> Any:
+    # Any: asyncio's event loop or trio's token, which share no base.
+    from anyio.lowlevel import current_token
+
+    token = current_token()
+    return getattr(token, "native_token", token)  # anyio before 4.11 returns it bare
+
+
+def _call_soon() -> Callable[[Callable[[], object]], object]:
+    """Return what calls a function in the running event loop, from any thread, without waiting for it.
+
+    ``anyio.from_thread.run_sync`` waits for the loop; two loops could then wait for each other.
+    """
+    token = _native_token()
+    call: Callable[[Callable[[], object]], object] | None = getattr(token, "call_soon_threadsafe", None)
+    return token.run_sync_soon if call is None else call
+
+
+def require_asyncio() -> None:
+    """Raise a TypeError if the running event loop is not asyncio's."""
+    if not hasattr(_native_token(), "call_soon_threadsafe"):
+        raise TypeError(
+            "an AsyncEngine works under asyncio only. Under trio, make a sync Engine of the same database "
+            "(create_engine with a sync driver) and pass that to get_async_lazy_class: it loads in worker threads."
+        )
+
+
+class _PerLoop(Generic[T]):
+    """A value for each event loop, made when that loop first asks for it and gone with the loop or with this.
+
+    (anyio's RunVar would keep it for as long as the loop runs, though nobody can ask for it any more.)
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        # Any: see _native_token
+        self._values: weakref.WeakKeyDictionary[Any, T] = weakref.WeakKeyDictionary()
+
+    def get(self) -> T:
+        token = _native_token()
+        value = self._values.get(token)
+        if value is None:  # only this loop's thread ever makes it
+            value = self._values[token] = self._make()
+        return value
+
+
+async def in_thread(function: Callable[..., T], *arguments: object, abandon: bool = True) -> T:
+    """Return ``function(*arguments)``, run in a worker thread.
+
+    Args:
+        function: What to run.
+        arguments: Its arguments.
+        abandon: Whether a wait that is cancelled ends at once, while the thread goes on; else it ends with the thread.
+    """
+    from anyio import CapacityLimiter
+    from anyio.to_thread import run_sync
+
+    # A limiter of its own, because anyio's default one is shared with the whole program. How many loads run at once is
+    # bounded by slots, which also count the threads that nobody waits for any more.
+    return await run_sync(partial(function, *arguments), abandon_on_cancel=abandon, limiter=CapacityLimiter(1))

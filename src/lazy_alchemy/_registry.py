@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 from typing_extensions import Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from pydantic import BaseModel
     from sqlalchemy import Column
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlmodel import SQLModel
 
     from lazy_alchemy._accessors import LazyDB
+    from lazy_alchemy._async import AsyncLazyDBAccessor
     from lazy_alchemy._tables import CustomTable
 
 __all__ = ["LazyDBMeta", "LazyTable"]
@@ -32,7 +33,6 @@ _ModelT = TypeVar("_ModelT", bound="SQLModel", default="SQLModel")
 
 
 # -- Declared tables
-# ------------------------------------------------------------------------------------------------------
 
 
 class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
@@ -72,10 +72,14 @@ class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
     def __get__(self, instance: LazyDB, owner: type | None = None) -> CustomTable[_ColumnsT, _RowT, _ModelT]: ...
+    @overload
     def __get__(
-        self, instance: LazyDB | None, owner: type | None = None
-    ) -> Self | CustomTable[_ColumnsT, _RowT, _ModelT]:
-        """Return the table, loading it if need be; on the class, the declaration itself."""
+        self, instance: AsyncLazyDBAccessor, owner: type | None = None
+    ) -> Awaitable[CustomTable[_ColumnsT, _RowT, _ModelT]]: ...
+    def __get__(
+        self, instance: LazyDB | AsyncLazyDBAccessor | None, owner: type | None = None
+    ) -> Self | CustomTable[_ColumnsT, _RowT, _ModelT] | Awaitable[CustomTable[_ColumnsT, _RowT, _ModelT]]:
+        """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself."""
         if instance is None:
             return self
         return instance._declared(self)  # pyright: ignore[reportPrivateUsage]  # its public names are tables
@@ -96,6 +100,7 @@ class LazyDBMeta(type):
     __tables__: Mapping[str, LazyTable]
     __schema__: str | None
     __reserved__: frozenset[str]
+    __declarable__: bool = False  # whether subclasses declare tables
 
     def __new__(
         mcls,
@@ -118,7 +123,7 @@ class LazyDBMeta(type):
         Raises:
             TypeError: Something in the body is neither a table nor left alone; the message names class and attribute.
         """
-        is_root = not any(isinstance(base, LazyDBMeta) for base in bases)
+        is_root = not any(getattr(base, "__declarable__", False) for base in bases)
         _checked(f"class {name}: schema=", schema)
         if not is_root:
             for attribute in _declarations(name, bases, namespace):

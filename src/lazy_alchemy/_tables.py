@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any, Generic, cast
 
@@ -24,6 +23,7 @@ from sqlalchemy import schema as sa_schema
 from typing_extensions import TypeVar
 
 from lazy_alchemy._errors import ReflectionError
+from lazy_alchemy._locks import survive_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 # Emitting is rare and takes milliseconds; one lock for all tables keeps "the same call gives the same class" under
 # threads.
 _emitting = threading.RLock()
-os.register_at_fork(before=_emitting.acquire, after_in_parent=_emitting.release, after_in_child=_emitting.release)
+survive_fork(_emitting.acquire, _emitting.release)
 
 
 class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
@@ -153,20 +153,20 @@ def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
     Raises:
         ReflectionError: SQLAlchemy refuses what was reflected; ``metadata`` is as it was.
     """
-    columns = {column.name: _column(column) for column in info.columns}
-    items: list[SchemaItem] = list(columns.values())
-    if info.primary_key is not None:
-        key = info.primary_key
-        items.append(
-            PrimaryKeyConstraint(
-                *(columns[name] for name in key.columns if name in columns),
-                name=key.name,
-                comment=key.comment,
-                **key.options.thaw(),
-            )
-        )
     later: list[IndexInfo] = []
     try:
+        columns = {column.name: _column(column) for column in info.columns}
+        items: list[SchemaItem] = list(columns.values())
+        if info.primary_key is not None:
+            key = info.primary_key
+            items.append(
+                PrimaryKeyConstraint(
+                    *(columns[name] for name in key.columns if name in columns),
+                    name=key.name,
+                    comment=key.comment,
+                    **key.options.thaw(),
+                )
+            )
         items.extend(_foreign_key(key, info, metadata) for key in info.foreign_keys)
         for index in info.indexes:
             if any(index.columns):

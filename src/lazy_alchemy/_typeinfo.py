@@ -211,13 +211,16 @@ def _parameters(cls: type) -> tuple[tuple[str, ...], str | None]:
                 names.setdefault(parameter.name)
         if not forwards:
             break
-    if issubclass(cls, sqltypes.Enum):
-        names.update(dict.fromkeys(_ENUM_KEYWORDS))
+    for base in cls.__mro__:
+        names.update(dict.fromkeys(_FROM_KEYWORDS.get(base.__name__, ())))
     return tuple(names), variable
 
 
-# Enum takes these as ``**kw`` and does not hand them to its base.
-_ENUM_KEYWORDS = ("name", "schema", "native_enum", "create_constraint", "validate_strings")
+# What these classes take out of their ``**keywords`` themselves, which no signature tells.
+_FROM_KEYWORDS = {
+    "Enum": ("name", "schema", "native_enum", "create_constraint", "validate_strings"),
+    "SET": ("retrieve_as_bitwise",),
+}
 
 
 @cache

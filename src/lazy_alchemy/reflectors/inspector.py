@@ -271,15 +271,20 @@ def _warn(message: str) -> None:
     warnings.warn(message, SAWarning, stacklevel=2)
 
 
+_MYSQL_LONGEST = 64
+
+
 def _may_exist(name: str, dialect: str) -> bool:
     """Return whether a table can have this name at all: servers and drivers raise where it cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    if dialect in ("mysql", "mariadb") and (not name or len(name) > 64 or name.endswith(" ") or max(name) > "\uffff"):
+    if "\0" in name:
         return False
-    return "\0" not in name
+    if dialect in ("mysql", "mariadb"):
+        return 0 < len(name) <= _MYSQL_LONGEST and not name.endswith(" ") and max(name) <= "\uffff"
+    return True
 
 
 def _raise_if_unreadable(inspector: Inspector, name: str, schema: str | None) -> None:

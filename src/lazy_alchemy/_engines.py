@@ -1,0 +1,75 @@
+"""What all accessors of one Engine object share: its catalogs. It does not keep the Engine alive."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from typing import TYPE_CHECKING
+
+from lazy_alchemy._catalog import Catalog
+from lazy_alchemy._connections import Holders
+from lazy_alchemy._loading import Load
+from lazy_alchemy._locks import survive_fork
+from lazy_alchemy.reflectors import InspectorReflector
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from lazy_alchemy._catalog import Key
+    from lazy_alchemy._protocols import Cache, Reflector
+
+__all__ = ["Shared", "shared_by"]
+
+
+class Shared:
+    """The catalogs of one Engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin with no catalog."""
+        self._token = uuid.uuid4().hex
+        self._holders = Holders(engine)
+        self._shared: Catalog | None = None
+        self._catalogs: weakref.WeakSet[Catalog] = weakref.WeakSet()
+
+    def catalog(self, engine: Engine, reflector: Reflector | None, cache: Cache | None) -> Catalog:
+        """Return the catalog of all accessors that have neither a reflector nor a cache of their own, or a new one."""
+        private = reflector is not None or cache is not None
+        with _engines_lock:
+            if self._shared is not None and not private:
+                return self._shared
+            load = Load(engine, reflector or InspectorReflector(), cache, self._holders, self._token)
+            catalog = Catalog(engine, load)
+            self._catalogs.add(catalog)
+            if not private:
+                self._shared = catalog
+            return catalog
+
+    def _all(self) -> list[Catalog]:
+        with _engines_lock:
+            return list(self._catalogs)
+
+    def invalidate(self, keys: list[Key] | None) -> None:
+        """Invalidate ``keys`` (None: everything) in every catalog of the engine."""
+        for catalog in self._all():
+            catalog.invalidate(keys)
+
+    async def invalidate_async(self, keys: list[Key] | None) -> None:
+        """Do as ``invalidate`` does, in an event loop."""
+        for catalog in self._all():
+            await catalog.invalidate_async(keys)
+
+
+_engines: weakref.WeakKeyDictionary[Engine, Shared] = weakref.WeakKeyDictionary()
+_engines_lock = threading.Lock()
+survive_fork(_engines_lock.acquire, _engines_lock.release)
+
+
+def shared_by(engine: Engine) -> Shared:
+    """Return what the accessors of ``engine`` share."""
+    # The lock is held for the making of a few objects, no I/O; setdefault of a WeakKeyDictionary alone is not atomic.
+    with _engines_lock:
+        shared = _engines.get(engine)
+        if shared is None:
+            shared = _engines[engine] = Shared(engine)
+        return shared
