@@ -521,7 +521,7 @@ class Catalog:
             )
 
     def _publish(self, outcome: Mapping[Key, Outcome], moment: Moment) -> dict[Key, Outcome]:
-        """Take in what a load found, and return it, with an error for each table that changed into an impossible one."""
+        """Take in what a load found; return it, with an error for each table that cannot be built any more."""
         with self._flights.lock:
             self._loads += not all(isinstance(found, Found) and found.cached for found in outcome.values())
             changed = self._entries.changes(outcome, moment[0])

@@ -156,6 +156,10 @@ def hands_off(connection: Connection) -> Generator[Loan, None, None]:
     if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
         yield Loan(connection, foreign=False)
         return
+    if connection.dialect.name == "sqlite":
+        # Private, and without effect where it does not exist: the Connection announces no transaction, so that a
+        # "begin" listener, which SQLAlchemy recommends for SQLite, does not begin one that nobody would end.
+        connection._allow_autobegin = False  # pyright: ignore[reportPrivateUsage]
     # A SingletonThreadPool's one proxy in a thread is the user's as well, and goes back when the user is done.
     with _hands_off(connection, for_good=isinstance(pool, StaticPool)):
         yield Loan(connection, foreign=True)
@@ -313,7 +317,9 @@ def _secrets(url: URL) -> list[str]:
     for value in url.query.values():
         values.extend([value] if isinstance(value, str) else value)
     # As they are, and as a URL has them.
-    forms = {form for value in values for form in (value, quote(value, safe=" +"), quote(value, safe=""), quote_plus(value))}
+    forms = {
+        form for value in values for form in (value, quote(value, safe=" +"), quote(value, safe=""), quote_plus(value))
+    }
     return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 

@@ -172,7 +172,7 @@ class TableInfo:
     def __post_init__(self) -> None:
         """Sort what has no order of its own, and fill the fingerprint in where the reflector has none."""
         for name in ("foreign_keys", "indexes", "uniques", "checks"):
-            object.__setattr__(self, name, tuple(sorted(getattr(self, name), key=repr)))
+            object.__setattr__(self, name, tuple(sorted(getattr(self, name), key=_by_name)))
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", self._digest())
 
@@ -204,6 +204,10 @@ class TableInfo:
         if not isinstance(info, cls):
             raise ReflectionError(f"This is JSON of a {type(info).__name__}, not of a TableInfo.")
         return info
+
+
+def _by_name(part: KeyInfo | ForeignKeyInfo | CheckInfo | IndexInfo) -> tuple[str, str]:
+    return part.name or "", repr(part)
 
 
 _CLASSES = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam, inspect, text
@@ -65,6 +66,14 @@ class InspectorReflector:
         if kinds is None:
             kinds = dict.fromkeys(wanted, TableKind.TABLE) | _views(inspector, schema)
         wanted = [name for name in wanted if name in kinds]
+        if dialect == "sqlite" and schema is None:
+            temporary = [name for name in wanted if kinds[name].is_temporary]
+            if temporary:
+                # SQLAlchemy prefers the tables that these hide; SQL does not.
+                hiding = InspectorReflector.reflect(self, connection, temporary, schema="temp")
+                wanted = [name for name in wanted if name not in hiding]
+                others = InspectorReflector.reflect(self, connection, wanted, schema=schema) if wanted else {}
+                return {**others, **{name: _unqualified(info, kinds[name]) for name, info in hiding.items()}}
         if not wanted:
             return {}
         try:
@@ -134,6 +143,12 @@ _LOCKED = text("""
                         AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
                                        'ExclusiveLock', 'AccessExclusiveLock')))
 """).bindparams(bindparam("names", expanding=True))
+
+
+def _unqualified(info: TableInfo, kind: TableKind) -> TableInfo:
+    """Return a table of SQLite's schema "temp" as one that is reached without a schema."""
+    keys = tuple(replace(key, referred_schema=None) for key in info.foreign_keys)
+    return replace(info, schema=None, kind=kind, foreign_keys=keys)
 
 
 class _Batch:
@@ -283,7 +298,7 @@ def _may_exist(name: str, dialect: str) -> bool:
     if "\0" in name:
         return False
     if dialect in ("mysql", "mariadb"):
-        return 0 < len(name) <= _MYSQL_LONGEST and not name.endswith(" ") and max(name) <= "\uffff"
+        return 0 < len(name) <= _MYSQL_LONGEST and name[-1] not in " \t\n\v\f\r" and max(name) <= "\uffff"
     return True
 
 
@@ -300,7 +315,7 @@ def _raise_if_unreadable(inspector: Inspector, name: str, schema: str | None) ->
 # What kind each name is: rows of name, type and "is temporary", one query for each of the three databases of the tests.
 # The names go in as parameters.
 _POSTGRESQL_KINDS = """
-    SELECT c.relname, c.relkind, c.relpersistence = 't'
+    SELECT c.relname, CAST(c.relkind AS text), c.relpersistence = 't'
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
       AND CASE WHEN CAST(:schema AS text) IS NULL
@@ -308,10 +323,15 @@ _POSTGRESQL_KINDS = """
                ELSE n.nspname = :schema END
 """
 _MYSQL_KINDS = """
-    SELECT table_name, table_type, table_type LIKE '%TEMPORARY%', @@lower_case_table_names
+    SELECT table_name, table_type, table_type LIKE '%TEMPORARY%', @@lower_case_table_names, {temporary}
     FROM information_schema.tables
     WHERE table_schema = COALESCE(:schema, DATABASE())
 """
+# How many temporary tables the session has made, which is nearly always none.
+_MARIADB_TEMPORARY = """(
+        SELECT variable_value FROM information_schema.session_status
+        WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
+    )"""
 _SQLITE_KINDS = "SELECT name, type, {temporary} FROM {catalog} WHERE type IN ('table', 'view')"
 
 _KINDS = {
@@ -346,13 +366,28 @@ def _kinds(connection: Connection, wanted: list[str] | None, schema: str | None)
 
 
 def _mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
-    rows = _rows(connection, _MYSQL_KINDS, "table_name", wanted, schema=schema)
+    # Any: that a dialect is MariaDB's only those of MySQL's family tell.
+    family: Any = connection.dialect
+    query = _MYSQL_KINDS.format(temporary=_MARIADB_TEMPORARY if family.is_mariadb else "0")
+    rows = _rows(connection, query, "table_name", wanted, schema=schema)
     if wanted is None:
         return {row[0]: _kind(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
     # The catalog compares names without regard to case whether the server does so or not.
     fold = str.lower if rows and int(rows[0][3]) else str
     kinds = {fold(row[0]): _kind(row[1], row[2]) for row in rows}
+    if rows and int(rows[0][4]):
+        for row in rows:
+            if row[1] == "BASE TABLE" and _is_hidden(connection, row[0], schema):
+                kinds[fold(row[0])] = TableKind.TEMPORARY_TABLE
     return {name: kinds.get(fold(name), TableKind.TEMPORARY_TABLE) for name in wanted}
+
+
+def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
+    """Return whether a temporary table of its name hides a table of MariaDB, whose catalog lists none of those."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    full_name = ".".join(quote(part) for part in (schema, name) if part is not None)
+    created: str = connection.exec_driver_sql(f"SHOW CREATE TABLE {full_name}").one()[1]
+    return created.startswith("CREATE TEMPORARY TABLE")
 
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
