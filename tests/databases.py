@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ class MariaDBServer(NetworkServer):
         # A transaction left open would keep its tables locked for a day, which is lock_wait_timeout's default.
         others = connection.exec_driver_sql("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
         for process in others.scalars().all():
-            connection.exec_driver_sql(f"KILL {process}")
+            with suppress(OperationalError):  # it has ended by itself
+                connection.exec_driver_sql(f"KILL {process}")
         connection.exec_driver_sql(f"SET lock_wait_timeout = {_DROP_SECONDS}")
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
 

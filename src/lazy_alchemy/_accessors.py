@@ -210,13 +210,13 @@ class LazyDB(Accessor):
 
         Round trips: none if it is loaded and has not expired; else those of the reflector (see ``InspectorReflector``).
         """
+        if connection is not None:
+            key = self._key(name)
+            return self._catalog.through(connection, [key], self._ttl)[key]
         hit = self._hits.get(name)
         if hit is not None and (self._ttl is None or time.monotonic() < hit[1]):
             return hit[0]
-        key = self._key(name)
-        if connection is not None:
-            return self._catalog.through(connection, [key], self._ttl)[key]
-        return self._catalog.table(key, self._ttl, self)
+        return self._catalog.table(self._key(name), self._ttl, self)
 
     def __getitem__(self, name: str) -> CustomTable:
         """Return the table called ``name``; see ``get``."""

@@ -92,13 +92,13 @@ class AsyncLazyDBAccessor(Accessor):
         Round trips: none if it is loaded and has not expired, and then it does not yield to other tasks either; else
         those of the reflector (see ``InspectorReflector``).
         """
+        if connection is not None:
+            key = self._key(name)
+            return (await self._through(connection, [key]))[key]
         hit = self._hits.get(name)
         if hit is not None and (self._ttl is None or time.monotonic() < hit[1]):
             return hit[0]
-        key = self._key(name)
-        if connection is not None:
-            return (await self._through(connection, [key]))[key]
-        return await self._catalog.table_async(key, self._ttl, self, self._loop_engine())
+        return await self._catalog.table_async(self._key(name), self._ttl, self, self._loop_engine())
 
     def __getitem__(self, name: str) -> Awaited:
         """Return an awaitable of the table called ``name``; see ``get``."""

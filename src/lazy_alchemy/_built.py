@@ -52,6 +52,17 @@ class BuiltTables:
             table = self._add(info)
         return table
 
+    def latest(self, info: TableInfo) -> CustomTable:
+        """Return the table that ``info`` describes, which replaces one of another shape.
+
+        Raises:
+            ReflectionError: It cannot be built; nothing has changed.
+        """
+        table = self._tables.get((info.schema, info.name))
+        if table is not None and table.reflected != info:
+            self.replace({(info.schema, info.name): info})
+        return self.table(info)
+
     @staticmethod
     def apart(info: TableInfo) -> CustomTable:
         """Return a table of its own MetaData, which joins with no other."""

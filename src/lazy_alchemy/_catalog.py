@@ -7,19 +7,18 @@ Its state is in ``_entries`` and ``_built``; it asks the database through ``_loa
 from __future__ import annotations
 
 import logging
-import math
 import time
 import weakref
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lazy_alchemy._built import BuiltTables
 from lazy_alchemy._connections import database_name, pool_capacity
-from lazy_alchemy._entries import RETRY, Entries
+from lazy_alchemy._entries import Entries
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError
 from lazy_alchemy._loading import Found, Key, Load, Missing, Outcome
 from lazy_alchemy._locks import Board, Flight, SingleFlight, in_thread
+from lazy_alchemy._requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -65,45 +64,6 @@ _Board = Board[Key, Outcome]
 _Flight = Flight[Key, Outcome]
 
 
-@dataclass
-class _Request:
-    """What one call wants, and how far it has come.
-
-    Attributes:
-        keys: The tables that it wants.
-        ttl: Seconds after which a loaded table is checked.
-        refresh: Whether each is checked in any case.
-        board: With whom it shares loads.
-        blocking: Whether it blocks its thread.
-        call: The clock at the call.
-        floors: The tick that the load of a table must not have begun before.
-        tried: What has been tried of the tables that are checked along the way; a failure of theirs is not the call's.
-        missing: Which tables do not exist.
-        private: Which tables only one connection can see.
-        errors: Which tables could not be loaded.
-        flights: The loads that it waits for.
-        opened: That among them which it must see carried.
-    """
-
-    keys: tuple[Key, ...]
-    ttl: float | None
-    refresh: bool
-    board: _Board
-    blocking: bool
-    call: int
-    floors: dict[Key, int] = field(default_factory=dict[Key, int])
-    tried: set[Key] = field(default_factory=set[Key])
-    missing: dict[Key, Missing] = field(default_factory=dict[Key, Missing])
-    private: dict[Key, TableInfo] = field(default_factory=dict[Key, "TableInfo"])
-    errors: dict[Key, Exception] = field(default_factory=dict[Key, Exception])
-    flights: set[_Flight] = field(default_factory=set[_Flight])
-    opened: _Flight | None = None
-
-    def settled(self, key: Key) -> bool:
-        """Return whether all that can be said of one of its keys has been said."""
-        return key in self.missing or key in self.private or key in self.errors
-
-
 class Hits(Protocol):
     """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget.
 
@@ -137,6 +97,10 @@ class Catalog:
         self._flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, pool_capacity(engine.pool) or _LOADS))
         self._entries = Entries()
         self._built = BuiltTables()
+        # What only one connection may see: tables that were got through the same one join each other.
+        self._apart: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
+        self._uncommitted: set[Key] = set()
+        self._rolled_back = 0  # the tick
         self._loads = 0
         self._accessors: weakref.WeakSet[Hits] = weakref.WeakSet()
         self._listed: dict[str | None, tuple[str, ...]] = {}
@@ -212,8 +176,8 @@ class Catalog:
         self._check_engine(connection)
         request = self._request(keys, ttl)
         with self._flights.lock:
-            needs = self._needs(request)
-            moment = self._now(self._flights.tick())
+            needs = request.needs(self._entries)
+            moment = (self._flights.tick(), time.monotonic(), time.time())
             known = self._entries.infos({*needs, *request.keys})
         outcome: Mapping[Key, Outcome] = {}
         if needs:
@@ -225,13 +189,21 @@ class Catalog:
             if outcome:
                 outcome = self._publish(outcome, moment)
             for key in request.keys:
-                self._note(request, key, outcome.get(key))
+                request.note(key, outcome.get(key))
                 if not request.settled(key) and key not in self._entries:
                     # It was found, or was loaded at the call, and somebody found it gone meanwhile.
                     found = outcome.get(key)
                     request.private[key] = found.info if isinstance(found, Found) else known[key]
             self._raise_failures(request)
-            return {key: self._table(request, key) for key in request.keys}
+            apart = self._apart.get(connection)
+            if request.private and apart is None:
+                apart = self._apart[connection] = BuiltTables()
+            return {
+                key: apart.latest(request.private[key])
+                if apart is not None and key in request.private
+                else self._built.table(self._entries[key].info)
+                for key in request.keys
+            }
 
     def names(self, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema`` and what they are; one round trip.
@@ -276,6 +248,15 @@ class Catalog:
         if self._load.asks_cache:
             await in_thread(self._load.discard, keys, abandon=False)
 
+    def roll_back(self) -> None:
+        """Have what was not committed when it was loaded checked: a transaction that everybody saw is rolled back."""
+        with self._flights.lock:
+            self._rolled_back = self._flights.tick()
+            if self._uncommitted:
+                self._entries.invalidate(self._uncommitted, self._rolled_back, time.time())
+                self._uncommitted.clear()
+                self._forget()
+
     def _invalidate(self, keys: Collection[Key] | None) -> None:
         with self._flights.lock:
             self._entries.invalidate(keys, self._flights.tick(), time.time())
@@ -302,25 +283,27 @@ class Catalog:
         refresh: bool = False,
         board: _Board | None = None,
         blocking: bool = True,
-    ) -> _Request:
+    ) -> Request:
         with self._flights.lock:
             call = self._flights.tick() if refresh else self._flights.clock
             board = self._flights.threads if board is None else board
-            return _Request(tuple(dict.fromkeys(keys)), ttl, refresh, board, blocking, call)
+            return Request(dict.fromkeys(keys), ttl, refresh, board, blocking, call)
 
-    def _delivered(self, request: _Request, key: Key, hits: Hits) -> CustomTable | None:
+    def _delivered(self, request: Request, key: Key, hits: Hits) -> CustomTable | None:
         """Return the table, or None if ``request`` must travel first."""
         with self._flights.lock:
             if self._plan(request):
                 return None
             self._raise_failures(request)
-            table = self._table(request, key)
-            if key not in request.private and self._entries.current(key):
+            if key in request.private:
+                return self._built.apart(request.private[key])
+            table = self._built.table(self._entries[key].info)
+            if self._entries.current(key):
                 until = self._entries.deadline(key, request.ttl)
                 hits._remember(key, table, until)  # pyright: ignore[reportPrivateUsage]  # see Hits
             return table
 
-    def _ensured(self, request: _Request, *, ignore_missing: bool) -> bool:
+    def _ensured(self, request: Request, *, ignore_missing: bool) -> bool:
         with self._flights.lock:
             if self._plan(request):
                 return False
@@ -329,20 +312,15 @@ class Catalog:
         self._raise_failures(request)
         return True
 
-    def _table(self, request: _Request, key: Key) -> CustomTable:
-        if key in request.private:
-            return self._built.apart(request.private[key])
-        return self._built.table(self._entries[key].info)
-
-    def _plan(self, request: _Request) -> bool:
+    def _plan(self, request: Request) -> bool:
         """Take in what flights brought, find flights for what ``request`` still lacks; return whether it must wait.
 
         The lock is held.
         """
         for flight in request.flights:
-            self._take_in(request, flight)
+            request.take_in(self._entries, flight)
         request.flights, request.opened = set(), None
-        needs = self._needs(request)
+        needs = request.needs(self._entries)
         if not needs:
             return False
         try:
@@ -356,74 +334,9 @@ class Catalog:
             return False
         return True
 
-    def _take_in(self, request: _Request, flight: _Flight) -> None:
-        if flight.error is not None and not isinstance(flight.error, Exception):
-            return  # whoever carried it was interrupted; that says nothing about the tables
-        for key in request.keys:
-            if key in flight.keys and flight.began >= request.floors[key]:
-                found = flight.outcome.get(key, flight.error)
-                if not (isinstance(found, Missing) and self._entries.began(key) > flight.began):
-                    self._note(request, key, found)
-        # What nobody has looked at yet (a table that one of those just loaded refers to now) is still to be checked.
-        request.tried.update(key for key in flight.keys if flight.began >= request.floors.get(key, math.inf))
-
-    @staticmethod
-    def _note(request: _Request, key: Key, found: Outcome | BaseException | None) -> None:
-        if isinstance(found, Missing):
-            request.missing[key] = found
-        elif isinstance(found, Found):
-            if found.private:
-                request.private[key] = found.info
-        elif isinstance(found, Exception):
-            request.errors[key] = found
-
-    def _needs(self, request: _Request) -> dict[Key, tuple[int, float]]:
-        """Return what ``request`` lacks: the tick each load must not begin before, how recent a cache's answer must be.
-
-        Besides what it asks for, that are the tables that these reach through foreign keys, if they are loaded and no
-        longer current, so that tables got one after another join; and, if one of all those has expired, every table
-        that has. The lock is held.
-        """
-        now = time.monotonic()
-        lacking: dict[Key, int] = {}
-        for key in request.keys:
-            if not request.settled(key) and (floor := self._lacks(request, key, now)) is not None:
-                lacking[key] = floor
-        for key in self._entries.reached(request.keys):
-            if key in request.tried or now < self._entries[key].failed + RETRY:
-                continue
-            if (floor := self._lacks(request, key, now)) is not None:
-                lacking[key] = floor
-        if any(self._entries.expired(key, request.ttl, now) for key in lacking):
-            for key in self._entries:
-                if not (key in request.tried or key in lacking) and self._entries.expired(key, request.ttl, now):
-                    lacking[key] = request.floors.setdefault(key, self._entries.began(key) + 1)
-        return {key: (floor, self._not_before(request, key)) for key, floor in lacking.items()}
-
-    def _lacks(self, request: _Request, key: Key, now: float) -> int | None:
-        """Return the tick that a load of ``key`` must not have begun before, None if what is loaded will do."""
-        entry = self._entries.get(key)
-        floor = request.floors.get(key)
-        if floor is None:
-            # Whoever invalidates after the call does not make it wait for longer: readers advance under any storm of
-            # invalidations.
-            floor = min(self._entries.invalidation(key)[0], request.call)
-            if request.refresh and key in request.keys:
-                floor = request.call
-            elif entry is not None and entry.began >= floor and self._entries.expired(key, request.ttl, now):
-                floor = entry.began + 1
-            request.floors[key] = floor
-        return None if entry is not None and entry.began >= floor else floor
-
-    def _not_before(self, request: _Request, key: Key) -> float:
-        if request.refresh and key in request.keys:
-            return math.inf
-        age = -math.inf if request.ttl is None else time.time() - request.ttl
-        return max(age, self._entries.invalidation(key)[1])
-
     # -- How a load is carried and waited for. No lock is held.
 
-    def _travel(self, request: _Request) -> None:
+    def _travel(self, request: Request) -> None:
         """Carry the flights that nobody carries yet, and wait for the others."""
         try:
             for flight in request.flights:
@@ -437,7 +350,7 @@ class Catalog:
             if request.opened is not None:
                 request.opened.abandon()
 
-    async def _travel_async(self, request: _Request, engine: AsyncEngine | None) -> None:
+    async def _travel_async(self, request: Request, engine: AsyncEngine | None) -> None:
         """Have the flight that it opened carried, by a thread or a task that goes on if this is cancelled, and wait."""
         opened = request.opened
         try:
@@ -458,11 +371,9 @@ class Catalog:
 
     def _carry(self, flight: _Flight) -> None:
         """Load what ``flight`` carries, publish it, and wake those who wait, whatever happens."""
-        started = self._now(0)
         try:
             with self._flights.slot():
-                outcome = self._load.fly(flight, self._known)
-            self._arrive(flight, outcome, started)
+                self._arrive(flight, self._load.fly(flight, self._known))
         except BaseException as error:
             self._fail(flight, error)
             if not isinstance(error, Exception):
@@ -474,11 +385,10 @@ class Catalog:
 
     async def _carry_async(self, flight: _Flight, engine: AsyncEngine) -> None:
         """Do as ``_carry`` does, in a task."""
-        started = self._now(0)
+        flight.claim()  # where the event loop starts tasks eagerly, nobody could say before now who carries it
         try:
             async with self._flights.loop_slot():
-                outcome = await self._load.fly_async(engine, flight, self._known)
-            self._arrive(flight, outcome, started)
+                self._arrive(flight, await self._load.fly_async(engine, flight, self._known))
         except BaseException as error:
             self._fail(flight, error)
             if not isinstance(error, Exception):
@@ -488,16 +398,12 @@ class Catalog:
         if self._load.asks_cache:
             await in_thread(self._tell, flight)
 
-    @staticmethod
-    def _now(tick: int) -> Moment:
-        return tick, time.monotonic(), time.time()
-
     def _known(self, keys: Collection[Key]) -> dict[Key, TableInfo]:
         with self._flights.lock:
             return self._entries.infos(keys)
 
-    def _arrive(self, flight: _Flight, outcome: Mapping[Key, Outcome], started: Moment) -> None:
-        outcome = self._publish(outcome, (flight.began, *started[1:]))
+    def _arrive(self, flight: _Flight, outcome: Mapping[Key, Outcome]) -> None:
+        outcome = self._publish(outcome, (flight.began, *flight.began_at))
         flight.outcome = outcome
         errors = {key: found for key, found in outcome.items() if isinstance(found, Exception)}
         if errors:
@@ -515,7 +421,7 @@ class Catalog:
             failed = self._entries.fail(keys, time.monotonic())
         if failed:
             logger.warning(
-                "Could not check %s for changes; what is loaded goes on being served: %s",
+                "Could not check %s for changes: %s",
                 ", ".join(repr(name) for _, name in failed),
                 error,
             )
@@ -535,6 +441,11 @@ class Catalog:
                 ):
                     self._forget()
             self._entries.enter(published, moment)
+            self._uncommitted |= {
+                key for key, found in published.items() if not isinstance(found, Exception) and found.uncommitted
+            }
+            if self._uncommitted and moment[0] < self._rolled_back:
+                self.roll_back()  # it was read before, and is published after
             return published
 
     def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
@@ -579,17 +490,12 @@ class Catalog:
 
     # -- Failures
 
-    def _raise_failures(self, request: _Request) -> None:
+    def _raise_failures(self, request: Request) -> None:
         """Raise what the caller must hear; a table that merely could not be checked is served as it is."""
-        errors: dict[Key, Exception] = {}
-        for key, error in request.errors.items():
-            believed = min(self._entries.invalidation(key)[0], request.call)
-            if request.refresh or self._entries.began(key) < believed or key not in self._entries:
-                errors[key] = error
         if request.missing:
             raise self._not_found(request.missing)
-        if errors:
-            raise _copy(next(iter(errors.values())))
+        for error in request.unserved(self._entries).values():
+            raise _copy(error)
 
     def _not_found(self, missing: Mapping[Key, Missing]) -> TableNotFoundError:
         engine = self._engine()

@@ -37,6 +37,7 @@ __all__ = [
     "pool_capacity",
     "reflection_error",
     "savepoint",
+    "shares_connections",
 ]
 
 _REMEDY = (
@@ -130,6 +131,16 @@ class Loan(NamedTuple):
     connection: Connection
     foreign: bool
 
+    @property
+    def sees_uncommitted(self) -> bool:
+        """Whether it may see what is not committed."""
+        return self.foreign and in_transaction(self.connection)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether everybody who uses the engine (or, with a SingletonThreadPool, this thread) sees what it sees."""
+        return shares_connections(self.connection.engine.pool)
+
 
 @contextmanager
 def lend(engine: Engine) -> Generator[Loan, None, None]:
@@ -150,10 +161,9 @@ def hands_off(connection: Connection) -> Generator[Loan, None, None]:
     in a transaction, it is read from within the transaction, and neither committed nor rolled back.
     """
     pool = connection.engine.pool
-    shared = isinstance(pool, (StaticPool, SingletonThreadPool))
     # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another
     # thread begins meanwhile.
-    if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
+    if not shares_connections(pool) or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
         yield Loan(connection, foreign=False)
         return
     if connection.dialect.name == "sqlite":
@@ -163,6 +173,11 @@ def hands_off(connection: Connection) -> Generator[Loan, None, None]:
     # A SingletonThreadPool's one proxy in a thread is the user's as well, and goes back when the user is done.
     with _hands_off(connection, for_good=isinstance(pool, StaticPool)):
         yield Loan(connection, foreign=True)
+
+
+def shares_connections(pool: Pool) -> bool:
+    """Return whether ``pool`` hands out a connection that somebody else has already."""
+    return isinstance(pool, (StaticPool, SingletonThreadPool))
 
 
 @contextmanager

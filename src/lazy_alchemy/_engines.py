@@ -7,8 +7,10 @@ import uuid
 import weakref
 from typing import TYPE_CHECKING
 
+from sqlalchemy import event
+
 from lazy_alchemy._catalog import Catalog
-from lazy_alchemy._connections import Holders
+from lazy_alchemy._connections import Holders, shares_connections
 from lazy_alchemy._loading import Load
 from lazy_alchemy._locks import survive_fork
 from lazy_alchemy.reflectors import InspectorReflector
@@ -31,6 +33,13 @@ class Shared:
         self._holders = Holders(engine)
         self._shared: Catalog | None = None
         self._catalogs: weakref.WeakSet[Catalog] = weakref.WeakSet()
+        if shares_connections(engine.pool):
+            event.listen(engine, "rollback", self._rolled_back)
+            event.listen(engine, "rollback_savepoint", self._rolled_back)
+
+    def _rolled_back(self, *_: object) -> None:
+        for catalog in self._all():
+            catalog.roll_back()
 
     def catalog(self, engine: Engine, reflector: Reflector | None, cache: Cache | None) -> Catalog:
         """Return the catalog of all accessors that have neither a reflector nor a cache of their own, or a new one."""
@@ -38,7 +47,9 @@ class Shared:
         with _engines_lock:
             if self._shared is not None and not private:
                 return self._shared
-            load = Load(engine, reflector or InspectorReflector(), cache, self._holders, self._token)
+            load = Load(
+                engine, InspectorReflector() if reflector is None else reflector, cache, self._holders, self._token
+            )
             catalog = Catalog(engine, load)
             self._catalogs.add(catalog)
             if not private:

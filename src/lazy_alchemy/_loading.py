@@ -21,7 +21,6 @@ from lazy_alchemy._connections import (
     database_key,
     database_name,
     hands_off,
-    in_transaction,
     lend,
     reflection_error,
     savepoint,
@@ -56,12 +55,14 @@ class Found:
         cached: Whether the cache said so, not the database.
         age: How many seconds ago that was true.
         private: Whether only the connection that it was read through may see it so.
+        uncommitted: Whether everybody sees it so, and a rollback may undo it.
     """
 
     info: TableInfo
     cached: bool = False
     age: float = 0.0
     private: bool = False
+    uncommitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Missing:
 
     available: tuple[str, ...] = ()
     private: bool = False
+    uncommitted: bool = False
 
 
 Outcome: TypeAlias = Found | Missing | Exception
@@ -94,7 +96,14 @@ class Load:
         holders: Holders,
         token: str,
     ) -> None:
-        """See ``Holders`` and ``database_key`` for ``holders`` and ``token``."""
+        """See ``Holders`` and ``database_key`` for ``holders`` and ``token``.
+
+        Raises:
+            TypeError: ``reflector`` or ``cache`` is not one.
+        """
+        _require("reflector", reflector, ("reflect", "list_names", "fingerprints"))
+        if cache is not None:
+            _require("cache", cache, ("get_many", "set_many", "discard", "clear"))
         self._engine = weakref.ref(engine)
         self._reflector = reflector
         self._cache = cache
@@ -286,14 +295,14 @@ class Load:
     def _look(self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo]) -> dict[Key, Outcome]:
         """Read ``keys``, and find out what of them the connection's transaction may have made, changed or removed."""
         outcome = self._read(loan.connection, keys, known, foreign=loan.foreign)
-        if loan.foreign and in_transaction(loan.connection):
+        if loan.sees_uncommitted:
             for schema, names in _by_schema(keys).items():
                 with savepoint(loan.connection, foreign=True):
                     uncommitted = self._uncommitted(loan.connection, names, schema)
                 for name in names:
                     found = outcome[schema, name]
                     if isinstance(found, Missing) or (isinstance(found, Found) and name in uncommitted):
-                        outcome[schema, name] = replace(found, private=True)
+                        outcome[schema, name] = replace(found, private=not loan.is_shared, uncommitted=True)
         for key, found in outcome.items():
             if isinstance(found, Found) and found.info.kind.is_temporary:
                 outcome[key] = replace(found, private=True)
@@ -387,6 +396,13 @@ class Load:
         if engine is None:
             raise ReferenceError("the engine of this accessor is gone")
         return engine
+
+
+def _require(argument: str, given: object, methods: Collection[str]) -> None:
+    lacking = [method for method in methods if not callable(getattr(given, method, None))]
+    if lacking or isinstance(given, type):
+        what = "the class itself" if isinstance(given, type) else repr(given)
+        raise TypeError(f"{argument}= takes an object with the methods {', '.join(methods)}, not {what}")
 
 
 def _by_schema(keys: Iterable[Key]) -> dict[str | None, list[str]]:

@@ -11,10 +11,11 @@ import math
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Hashable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from lazy_alchemy._errors import ReflectionError
 
@@ -39,6 +40,7 @@ class Flight(Generic[K, R]):
 
     Attributes:
         began: The tick of the clock at which it took its keys; 0 before. What it reads is at least as new as that.
+        began_at: ``time.monotonic()`` and ``time.time()`` of that.
         keys: The keys, and how recent (seconds since the epoch) an answer from a cache must be for each. Others are
             added until the flight has begun.
         outcome: What it found for each key, once it has landed.
@@ -50,6 +52,7 @@ class Flight(Generic[K, R]):
     def __init__(self, board: Board[K, R]) -> None:
         """Open a flight of ``board`` that has not begun."""
         self.began = 0
+        self.began_at = (0.0, 0.0)
         self.keys: dict[K, float] = {}
         self.answered: dict[K, float] = {}
         self.outcome: Mapping[K, R] = {}
@@ -98,6 +101,7 @@ class Flight(Generic[K, R]):
                 self._board.waiting = None
             self._board.begun.add(self)
             self.began = self._board.flights.tick()
+            self.began_at = (time.monotonic(), time.time())
             return True
 
     def land(self) -> None:
@@ -136,8 +140,14 @@ class Flight(Generic[K, R]):
 
         task = asyncio.get_running_loop().create_task(carry)
         self._board.tasks.add(task)
-        task.add_done_callback(self._board.tasks.discard)
         self.claim(id(task))
+        task.add_done_callback(self._carried)
+
+    def _carried(self, task: object) -> None:
+        self._board.tasks.discard(task)
+        if not self._landed.is_set():  # somebody cancelled the task before its first step
+            self.error = Abandoned()
+            self.land()
 
 
 class Board(Generic[K, R]):
@@ -374,9 +384,35 @@ async def in_thread(function: Callable[..., T], *arguments: object, abandon: boo
         arguments: Its arguments.
         abandon: Whether a wait that is cancelled ends at once, while the thread goes on; else it ends with the thread.
     """
-    from anyio import CapacityLimiter
+    from anyio import CancelScope, CapacityLimiter, Event, get_cancelled_exc_class
     from anyio.to_thread import run_sync
 
     # A limiter of its own, because anyio's default one is shared with the whole program. How many loads run at once is
     # bounded by slots, which also count the threads that nobody waits for any more.
-    return await run_sync(partial(function, *arguments), abandon_on_cancel=abandon, limiter=CapacityLimiter(1))
+    limiter = CapacityLimiter(1)
+    if abandon:
+        return await run_sync(partial(function, *arguments), abandon_on_cancel=True, limiter=limiter)
+
+    # asyncio's own cancellation (Task.cancel, asyncio.timeout) goes through anyio's shields, hence this.
+    begun, ended, call_soon = threading.Lock(), Event(), _call_soon()
+
+    def run() -> T | None:
+        if not begun.acquire(blocking=False):
+            return None  # nobody waits for it any more
+        try:
+            return function(*arguments)
+        finally:
+            with contextlib.suppress(RuntimeError):  # that event loop is closed
+                call_soon(ended.set)
+
+    cancelled = get_cancelled_exc_class()
+    try:
+        # Only a run that was cancelled before it began returns None for want of a result.
+        return cast("T", await run_sync(run, limiter=limiter))
+    except cancelled:
+        if not begun.acquire(blocking=False):
+            with CancelScope(shield=True):
+                while not ended.is_set():
+                    with contextlib.suppress(cancelled):
+                        await ended.wait()
+        raise

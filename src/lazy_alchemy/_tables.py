@@ -76,7 +76,9 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
                 raise AttributeError(
                     f"Table {self.name!r} has no column or attribute {name!r}. Its columns: {', '.join(self.c.keys())}"
                 ) from None
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        columns: Any = self.__dict__.get("_columns", ())  # Any: private, and read for a hint only
+        hint = f"; the column is table.c[{name!r}]" if name in columns else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     @property
     def reflected(self) -> TableInfo:

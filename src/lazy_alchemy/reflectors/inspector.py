@@ -72,8 +72,10 @@ class InspectorReflector:
                 # SQLAlchemy prefers the tables that these hide; SQL does not.
                 hiding = InspectorReflector.reflect(self, connection, temporary, schema="temp")
                 wanted = [name for name in wanted if name not in hiding]
-                others = InspectorReflector.reflect(self, connection, wanted, schema=schema) if wanted else {}
-                return {**others, **{name: _unqualified(info, kinds[name]) for name, info in hiding.items()}}
+                shown = {name: _unqualified(info, kinds[name]) for name, info in hiding.items()}
+                if wanted:
+                    shown.update(InspectorReflector.reflect(self, connection, wanted, schema=schema))
+                return shown
         if not wanted:
             return {}
         try:
@@ -158,6 +160,8 @@ class _Batch:
         self._schema = schema
 
         def read(method: Callable[..., _Facts[_T]], *, optional: bool = False) -> _Facts[_T]:
+            if not names:
+                return {}  # an empty filter would read everything
             try:
                 return method(schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
             except NotImplementedError:
@@ -166,6 +170,7 @@ class _Batch:
                 raise
 
         self.columns = read(inspector.get_multi_columns)
+        names = [name for name in names if (schema, name) in self.columns]
         self._keys = read(inspector.get_multi_pk_constraint)
         self._foreign_keys = read(inspector.get_multi_foreign_keys)
         self._indexes = read(inspector.get_multi_indexes)
@@ -243,6 +248,12 @@ def _column(column: ReflectedColumn) -> ColumnInfo:
 def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstraint]) -> Iterable[ForeignKeyInfo]:
     for key in foreign_keys:
         columns = tuple(map(str, key["constrained_columns"]))
+        if len(key["referred_columns"]) != len(columns):
+            _warn(
+                f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; which "
+                f"columns of {key['referred_table']} it refers to is not known"
+            )
+            continue
         if len(set(columns)) != len(columns):
             _warn(
                 f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; duplicate "
