@@ -347,8 +347,8 @@ class Catalog:
                 flight.wait()
         finally:
             self._load.stop_waiting(blocking=True)
-            if request.opened is not None:
-                request.opened.abandon()
+            for flight in request.flights:
+                flight.abandon()
 
     async def _travel_async(self, request: Request, engine: AsyncEngine | None) -> None:
         """Have the flight that it opened carried, by a thread or a task that goes on if this is cancelled, and wait."""

@@ -71,10 +71,14 @@ class Flight(Generic[K, R]):
             return True
 
     def abandon(self) -> None:
-        """End it, unless somebody has claimed it: its opener will not carry it after all."""
-        if self.claim():
-            self.error = Abandoned()
-            self.land()
+        """End it, unless it has landed or somebody else carries it: the caller will not, or not to its end."""
+        me = current()
+        with self._board.flights.lock:
+            if self._landed.is_set() or self.carrier not in (None, me):
+                return
+            self.carrier = me
+        self.error = Abandoned()
+        self.land()
 
     def wanted(self) -> dict[K, float]:
         """Return a copy of its keys as they are now."""

@@ -1,0 +1,1 @@
+"""The tests of event loops, and of what threads and event loops share."""
