@@ -221,9 +221,9 @@ class Catalog:
         """Do as ``names`` does, in an event loop."""
         self._load.wait(blocking=False)
         try:
-            if engine is None:
-                return await in_thread(self._list, schema)
             async with self._flights.loop_slot():
+                if engine is None:  # a slot for it too, lest every call has a thread of its own that waits for one
+                    return await in_thread(self._list, schema)
                 return self._noted(schema, await self._load.names_async(engine, schema))
         finally:
             self._load.stop_waiting(blocking=False)

@@ -77,6 +77,50 @@ def test_tables_touched_together_are_loaded_together(place: Place) -> None:
     place.run(main)
 
 
+@every_loop
+def test_at_most_four_loads_at_a_time(place: Place) -> None:
+    """Tables that are asked for one after another while every load hangs are read four at a time, the rest together."""
+
+    async def main() -> None:
+        gate = Gate(place)
+        reflector = Watched(Touching(*map(info, TABLES)))
+        reflector.before = gate.stop
+        db = place.accessor(reflector=reflector)
+        async with anyio.create_task_group() as tasks:
+            for number, name in enumerate(TABLES):
+                tasks.start_soon(db.get, name)
+                await until(lambda number=number: reflector.inside == min(number + 1, 4))  # type: ignore[misc]
+            await anyio.sleep(0.01)
+            gate.open()
+        assert 4 == reflector.peak
+        assert 5 == len(reflector.reads)
+
+    place.run(main)
+
+
+@pytest.mark.parametrize("place", [way for way in THREADED if way.database == "sqlite"], ids=str, indirect=True)
+def test_threads_are_few(place: Place) -> None:
+    """A hundred tasks that list the names of an Engine's tables have at most four threads at a time."""
+
+    async def main() -> None:
+        threads: list[int] = []
+        before = threading.active_count()
+
+        class Counting(Touching):
+            def list_names(self, *args: Any, **options: Any) -> Any:
+                threads.append(threading.active_count())
+                return super().list_names(*args, **options)
+
+        db = place.accessor(reflector=Counting())
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(db.list_tables)
+        assert 100 == len(threads)
+        assert max(threads) <= before + 4
+
+    place.run(main)
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 @every_loop
 def test_random_cancellation(place: Place, part: int) -> None:
