@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB
-from tests.databases import count_queries
+from tests.databases import LEAN, count_queries
 from tests.fakes import FakeReflector
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ WAYS = [
         *(Way("asyncio", database, "asyncio", driver=driver) for driver in drivers),
         *(Way("uvloop", database, "asyncio", uvloop=True, driver=driver) for driver in drivers),
     )
+    if not (LEAN and way.uvloop)
 ]
 """Every way on every database."""
 
