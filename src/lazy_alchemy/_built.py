@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import MetaData
 
-from lazy_alchemy._tables import build_table, metadata_key, refers_to
+from lazy_alchemy._tables import build_table, metadata_key, references, refers_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,9 +131,9 @@ class BuiltTables:
             table = self.apart(info)
         else:
             table = build_table(info, self.metadata)
-            for constraint in table.foreign_key_constraints:
+            for constraint, target in references(table):
                 if constraint.use_alter:
-                    self._dangling[_target(info, constraint)].append(constraint)
+                    self._dangling[target].append(constraint)
             for constraint in self._dangling.pop(key, ()):
                 _arrived(constraint)
         self._tables[key] = table
@@ -144,25 +144,10 @@ class BuiltTables:
         if table.metadata is not self.metadata:
             return
         self.metadata.remove(table)
-        for constraint in table.foreign_key_constraints:
+        for constraint, target in references(table):
             if constraint.use_alter:
-                waiting = self._dangling[_target(table.reflected, constraint)]
+                waiting = self._dangling[target]
                 waiting[:] = [other for other in waiting if other is not constraint]
-
-
-def _target(info: TableInfo, constraint: ForeignKeyConstraint) -> _Key:
-    columns = tuple(constraint.column_keys)
-    targets = [element.target_fullname for element in constraint.elements]
-    for key in info.foreign_keys:
-        target = (key.referred_schema, key.referred_table)
-        # One column may have two nameless foreign keys.
-        if (
-            key.columns == columns
-            and key.name == constraint.name
-            and targets == [f"{metadata_key(*target)}.{column}" for column in key.referred_columns]
-        ):
-            return target
-    raise LookupError(f"{constraint!r} is not of {info.name}")
 
 
 def _arrived(constraint: ForeignKeyConstraint) -> None:

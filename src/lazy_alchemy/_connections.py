@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError
@@ -33,6 +33,7 @@ __all__ = [
     "database_name",
     "hands_off",
     "in_transaction",
+    "is_locked",
     "lend",
     "pool_capacity",
     "reflection_error",
@@ -256,6 +257,11 @@ def savepoint(connection: Connection, *, foreign: bool) -> Generator[None, None,
             yield
     else:
         yield
+
+
+def is_locked(error: DBAPIError) -> bool:
+    """Return whether SQLite has waited in vain for somebody else's lock."""
+    return error.orig is not None and "locked" in str(error.orig)
 
 
 def database_name(engine: Engine) -> str:

@@ -21,10 +21,12 @@ from lazy_alchemy._connections import (
     database_key,
     database_name,
     hands_off,
+    is_locked,
     lend,
     reflection_error,
     savepoint,
 )
+from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._locks import in_thread
 from lazy_alchemy._protocols import CacheEntry, TableKey
 
@@ -344,7 +346,7 @@ class Load:
             with savepoint(connection, foreign=foreign):
                 return self._reflector.fingerprints(connection, names, schema=schema)
         except Exception as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
+            if _concerns_all(error):
                 raise
             if not foreign:
                 connection.rollback()
@@ -362,7 +364,7 @@ class Load:
                 infos = self._reflector.reflect(connection, names, schema=schema)
             return {name: Found(info) for name, info in infos.items()}
         except Exception as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
+            if _concerns_all(error):
                 raise
             if not foreign:
                 connection.rollback()
@@ -396,6 +398,21 @@ class Load:
         if engine is None:
             raise ReferenceError("the engine of this accessor is gone")
         return engine
+
+
+# A lock or a time limit of PostgreSQL ("Appendix A. PostgreSQL Error Codes"), MariaDB and MySQL.
+_WAITED = frozenset({"55P03", "57014", "40P01", 1205, 1213, 1969, 3024})
+
+
+def _concerns_all(error: BaseException | None) -> bool:
+    """Return whether a load failed for want of a connection, a lock or time: for fewer tables it would wait again."""
+    while isinstance(error, ReflectionError):
+        error = error.__cause__
+    if not isinstance(error, DBAPIError):
+        return False
+    codes: list[object] = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode")]
+    codes.extend(error.orig.args[:1] if error.orig is not None else ())
+    return error.connection_invalidated or any(code in _WAITED for code in codes) or is_locked(error)
 
 
 def _require(argument: str, given: object, methods: Collection[str]) -> None:

@@ -169,7 +169,8 @@ def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
                     **key.options.thaw(),
                 )
             )
-        items.extend(_foreign_key(key, info, metadata) for key in info.foreign_keys)
+        constraints = [_foreign_key(key, info, metadata) for key in info.foreign_keys]
+        items.extend(constraints)
         for index in info.indexes:
             if any(index.columns):
                 later.append(index)  # it finds its table through its columns
@@ -206,8 +207,19 @@ def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
         raise
     except Exception as error:
         raise ReflectionError(f"Table {info.name!r} was reflected and cannot be built: {error}") from error
+    targets = [(key.referred_schema, key.referred_table) for key in info.foreign_keys]
+    table.__dict__["_references"] = list(zip(constraints, targets, strict=True))
     table.__dict__["_reflected"] = info
     return table
+
+
+def references(table: CustomTable) -> list[tuple[ForeignKeyConstraint, tuple[str | None, str]]]:
+    """Return each foreign key of ``table`` with the schema and name that it refers to, as they were reflected.
+
+    (SQLAlchemy itself cannot say them where a name has a dot in it.)
+    """
+    known: list[tuple[ForeignKeyConstraint, tuple[str | None, str]]] = table.__dict__["_references"]
+    return known
 
 
 def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:

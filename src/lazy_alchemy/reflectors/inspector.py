@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
-from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SAWarning, SQLAlchemyError
 
+from lazy_alchemy._connections import is_locked
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._tableinfo import (
     CheckInfo,
@@ -80,8 +81,11 @@ class InspectorReflector:
             return {}
         try:
             facts = _Batch(inspector, wanted, schema)
-        except SQLAlchemyError:
-            if dialect == "sqlite":  # the one whose transaction survives an error, and that stops at a broken view
+        except SQLAlchemyError as error:
+            locked = isinstance(error, DBAPIError) and is_locked(error)
+            if (
+                dialect == "sqlite" and not locked
+            ):  # the one whose transaction survives an error, and that stops at a broken view
                 for name in wanted:
                     _raise_if_unreadable(inspector, name, schema)
             raise
@@ -390,7 +394,14 @@ def _mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str |
         for row in rows:
             if row[1] == "BASE TABLE" and _is_hidden(connection, row[0], schema):
                 kinds[fold(row[0])] = TableKind.TEMPORARY_TABLE
-    return {name: kinds.get(fold(name), TableKind.TEMPORARY_TABLE) for name in wanted}
+    unknown = [name for name in wanted if fold(name) not in kinds]
+    if unknown and family.is_mariadb:
+        made = rows[0][4] if rows else connection.scalar(text(f"SELECT {_MARIADB_TEMPORARY}"))
+        if not int(made):
+            unknown = []  # what the catalog does not list does not exist
+    return {name: kinds[fold(name)] for name in wanted if fold(name) in kinds} | dict.fromkeys(
+        unknown, TableKind.TEMPORARY_TABLE
+    )
 
 
 def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
