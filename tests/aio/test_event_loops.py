@@ -25,7 +25,6 @@ from sqlalchemy.pool import NullPool, StaticPool
 import lazy_alchemy
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB
 from lazy_alchemy.caches import MemoryCache
-from tests.databases import LEAN
 from tests.fakes import FakeReflector, Started, Watched, info
 
 from .ways import LOOPS, THREADED, Touching, answer, collect, flights, run_in, until
@@ -92,7 +91,6 @@ async def load(db: Any, *, batch: bool) -> None:
     assert "users" == (await db.users).name
 
 
-@pytest.mark.skipif(LEAN, reason="memory is measured in the run that leaves nothing out")
 def test_hundred_event_loops_on_a_sync_engine() -> None:
     """A module-level accessor serves a hundred asyncio and trio loops one after the other, and nothing grows."""
     db = MODULE_LEVEL
@@ -113,7 +111,6 @@ def test_hundred_event_loops_on_a_sync_engine() -> None:
     assert 0 == len(db._catalog._flights._loops._values)
 
 
-@pytest.mark.skipif(LEAN, reason="memory is measured in the run that leaves nothing out")
 def test_hundred_event_loops_on_an_async_engine(databases: Any) -> None:
     """A module-level accessor over an AsyncEngine without a pool serves a hundred asyncio loops, and nothing grows."""
     database: Database = databases.empty("sqlite")
