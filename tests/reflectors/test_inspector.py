@@ -325,3 +325,25 @@ def test_transaction_goes_on(db: Database) -> None:
         InspectorReflector().list_names(connection, schema=None)
         assert connection.in_transaction()
     assert db.fetch("SELECT id FROM t") == [(1,)]
+
+
+def test_sqlite_needs_no_more_statements(servers: dict[str, Server]) -> None:
+    """A table or view of SQLite costs at most one statement more than with SQLAlchemy, and 15 ordinary ones none."""
+    ordinary = (
+        "CREATE TABLE {} (id INTEGER PRIMARY KEY, a TEXT, b INTEGER REFERENCES t0 (id), CONSTRAINT u{} UNIQUE (a))",
+        "CREATE TABLE {} (id INTEGER PRIMARY KEY, a INTEGER CHECK (a > 0), b TEXT /* {} */)",
+        "CREATE VIEW {} AS SELECT 1 AS a /* {} */",
+    )
+    with database_on(servers["sqlite"]) as database:
+        schemas.create(database)
+        names = [f"t{number}" for number in range(15)]
+        database.execute(*(ordinary[k % 3].format(name, name) for k, name in enumerate(names)))
+        database.execute("CREATE INDEX i0 ON t0 (a, id)")
+        engine = warm(database.engine)
+        with engine.connect() as connection:
+            for name in InspectorReflector().list_names(connection, schema=None):
+                with count_queries(engine) as ours:
+                    reflect(connection, [name])
+                with count_queries(engine) as theirs:
+                    quietly_oracle(connection, name)
+                assert ours.count <= theirs.count + (name not in names), f"{name}\n{ours}\n{theirs}"

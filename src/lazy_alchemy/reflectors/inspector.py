@@ -7,6 +7,8 @@ same round trips plus one for what kind each name is.
 from __future__ import annotations
 
 import contextlib
+import re
+import sys
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SAWarning, SQLAlchemyError
+from sqlalchemy.types import NullType
 
 from lazy_alchemy._connections import is_locked
 from lazy_alchemy._errors import ReflectionError
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         ReflectedColumn,
         ReflectedForeignKeyConstraint,
         ReflectedIndex,
+        ReflectedPrimaryKeyConstraint,
     )
 
 __all__ = ["InspectorReflector"]
@@ -47,8 +51,10 @@ _Facts = dict[tuple[str | None, str], _T]
 class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
-    Round trips: on PostgreSQL at most 12 for any number of names; on MariaDB and MySQL one a table and one more; on
-    SQLite about ten a table and one more; elsewhere what the dialect's ``get_multi_*`` methods need.
+    Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and one more for domains; on
+    MariaDB and MySQL one a table and one more; on SQLite about ten a table and one more; elsewhere what the dialect's
+    ``get_multi_*`` methods need. Read with many statements, a table of PostgreSQL that others change meanwhile may come
+    out half old and half new: ``PostgresReflector`` needs one.
     """
 
     def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
@@ -63,9 +69,12 @@ class InspectorReflector:
         if not wanted:
             return {}  # SQLAlchemy would read an empty filter as "everything"
         inspector = inspect(connection)
-        kinds = _kinds(connection, wanted, schema)
-        if kinds is None:
-            kinds = dict.fromkeys(wanted, TableKind.TABLE) | _views(inspector, schema)
+        lacking: _Lacking = {}
+        if dialect == "sqlite":
+            kinds, lacking = _sqlite_kinds(connection, wanted, schema)
+        else:
+            known = _kinds(connection, wanted, schema)
+            kinds = dict.fromkeys(wanted, TableKind.TABLE) | _views(inspector, schema) if known is None else known
         wanted = [name for name in wanted if name in kinds]
         if dialect == "sqlite" and schema is None:
             temporary = [name for name in wanted if kinds[name].is_temporary]
@@ -80,7 +89,8 @@ class InspectorReflector:
         if not wanted:
             return {}
         try:
-            facts = _Batch(inspector, wanted, schema)
+            facts = _Batch(inspector, wanted, schema, lacking)
+            facts.name_unknown_types(connection)
         except SQLAlchemyError as error:
             locked = isinstance(error, DBAPIError) and is_locked(error)
             if (
@@ -111,13 +121,19 @@ class InspectorReflector:
         infos = self.reflect(connection, names, schema=schema)
         return {name: info.fingerprint for name, info in infos.items()}
 
-    def uncommitted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
+    def uncommitted(
+        self,
+        connection: Connection,
+        names: Collection[str],
+        *,
+        schema: str | None,  # noqa: ARG002 - it makes no difference
+    ) -> Collection[str]:
         """Return those of ``names`` that the open transaction of ``connection`` may have made or changed.
 
         On MariaDB and MySQL none: a statement that changes a schema commits (MariaDB Knowledge Base, "SQL statements
-        that cause an implicit commit"). On PostgreSQL those that it holds a lock on which only such statements take,
-        and all of them where it reads from a snapshot older than the statement; one round trip. On SQLite all of them,
-        once the transaction has written. Elsewhere all of them.
+        that cause an implicit commit"). On PostgreSQL all of them, once the transaction has changed anything but
+        rows of tables, or where it reads from a snapshot older than the statement; one round trip. On SQLite all of
+        them, once the transaction has written. Elsewhere all of them.
         """
         dialect = connection.dialect.name
         if dialect in ("mysql", "mariadb"):
@@ -126,28 +142,60 @@ class InspectorReflector:
             written = getattr(connection.connection.driver_connection, "in_transaction", True)
             return list(names) if written else ()
         if dialect == "postgresql":
-            rows = connection.execute(_LOCKED, {"names": list(names), "schema": schema})
-            return list({row[0] for row in rows}.intersection(names))
+            return list(names) if connection.scalar(_UNCOMMITTED) else ()
         return list(names)
+
+    def diverted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
+        """Return those of ``names`` that ``connection`` may find elsewhere than another connection of its engine does.
+
+        With ``schema=None`` that is everything, once ``USE`` (MariaDB, MySQL) has left the engine's default database;
+        on PostgreSQL what is not in the engine's default schema, once ``SET search_path`` was said. One round trip
+        there, none elsewhere.
+        """
+        dialect = connection.dialect.name
+        if schema is not None or dialect not in ("mysql", "mariadb", "postgresql"):
+            return ()
+        default = connection.dialect.default_schema_name
+        if dialect == "postgresql":
+            rows = connection.execute(_DIVERTED, {"names": list(names), "default_schema": default})
+            return list({row[0] for row in rows}.intersection(names))
+        return list(names) if connection.scalar(text("SELECT DATABASE()")) != default else ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-# A lock stronger than ROW EXCLUSIVE, which inserts and updates take, is what statements that change a table take, and
-# it is held to the end of the transaction (PostgreSQL manual, "13.3.1. Table-Level Locks").
-_LOCKED = text("""
+# Whether the transaction may have changed what is read of any table: an enum, a domain or a referred table changes what
+# is read of others. Statements that do it take a lock on the relation or object that is stronger than what inserts and
+# updates take, and hold it to the end (PostgreSQL manual, "13.3.1. Table-Level Locks"), but for some on types and
+# comments: these leave rows in the catalogs that are no older than the transaction. And a snapshot may be older than
+# what others have committed.
+_UNCOMMITTED = text("""
+    WITH own AS (
+        SELECT pg_catalog.age(CAST(CAST(pg_catalog.txid_current_if_assigned() % 4294967296 AS text) AS xid)) AS age
+    )
+    SELECT pg_catalog.current_setting('transaction_isolation') NOT LIKE 'read%'
+        OR EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS l
+                   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND l.locktype IN ('relation', 'object')
+                     AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                                    'ExclusiveLock', 'AccessExclusiveLock'))
+        OR (SELECT own.age FROM own) IS NOT NULL AND (
+            EXISTS (SELECT 1 FROM pg_catalog.pg_type AS y, own WHERE pg_catalog.age(y.xmin) <= own.age)
+            OR EXISTS (SELECT 1 FROM pg_catalog.pg_enum AS y, own WHERE pg_catalog.age(y.xmin) <= own.age)
+            OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS y, own WHERE pg_catalog.age(y.xmin) <= own.age)
+            OR EXISTS (SELECT 1 FROM pg_catalog.pg_description AS y, own WHERE pg_catalog.age(y.xmin) <= own.age)
+            OR EXISTS (SELECT 1 FROM pg_catalog.pg_collation AS y, own WHERE pg_catalog.age(y.xmin) <= own.age))
+""")
+
+
+# What an unqualified name finds in the engine's default schema it finds on every connection; what it finds further on,
+# along a search path that was set in this session, perhaps on this one only.
+_DIVERTED = text("""
     SELECT c.relname
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relname IN :names
-      AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
-               ELSE n.nspname = :schema END
-      AND (pg_catalog.current_setting('transaction_isolation') NOT LIKE 'read%'
-           OR EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS l
-                      WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = c.oid AND l.granted
-                        AND l.locktype = 'relation'
-                        AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
-                                       'ExclusiveLock', 'AccessExclusiveLock')))
+    WHERE c.relname IN :names AND pg_catalog.pg_table_is_visible(c.oid)
+      AND n.nspname IS DISTINCT FROM CAST(:default_schema AS text)
+      AND EXISTS (SELECT 1 FROM pg_catalog.pg_settings AS s WHERE s.name = 'search_path' AND s.source = 'session')
 """).bindparams(bindparam("names", expanding=True))
 
 
@@ -160,14 +208,16 @@ def _unqualified(info: TableInfo, kind: TableKind) -> TableInfo:
 class _Batch:
     """Everything that the Inspector says of some names, each fact read once for all of them."""
 
-    def __init__(self, inspector: Inspector, names: list[str], schema: str | None) -> None:
+    def __init__(self, inspector: Inspector, names: list[str], schema: str | None, lacking: _Lacking) -> None:
         self._schema = schema
+        self._type_names: dict[tuple[str, str], str] = {}
 
-        def read(method: Callable[..., _Facts[_T]], *, optional: bool = False) -> _Facts[_T]:
-            if not names:
+        def read(method: Callable[..., _Facts[_T]], fact: str = "", *, optional: bool = False) -> _Facts[_T]:
+            having = [name for name in names if fact not in lacking.get(name, ())]
+            if not having:
                 return {}  # an empty filter would read everything
             try:
-                return method(schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
+                return method(schema=schema, filter_names=having, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
             except NotImplementedError:
                 if optional:
                     return {}
@@ -175,13 +225,27 @@ class _Batch:
 
         self.columns = read(inspector.get_multi_columns)
         names = [name for name in names if (schema, name) in self.columns]
-        self._keys = read(inspector.get_multi_pk_constraint)
-        self._foreign_keys = read(inspector.get_multi_foreign_keys)
-        self._indexes = read(inspector.get_multi_indexes)
-        self._uniques = read(inspector.get_multi_unique_constraints, optional=True)
+        unnamed = [name for name in names if "CONSTRAINT PRIMARY KEY" in lacking.get(name, ())]
+        self._keys = read(inspector.get_multi_pk_constraint, "CONSTRAINT PRIMARY KEY")
+        self._keys |= {(schema, name): _unnamed_key(self.columns[schema, name]) for name in unnamed}
+        self._foreign_keys = read(inspector.get_multi_foreign_keys, "REFERENCES")
+        self._indexes = read(inspector.get_multi_indexes, "INDEX")
+        self._uniques = read(inspector.get_multi_unique_constraints, "UNIQUE", optional=True)
         self._comments = read(inspector.get_multi_table_comment, optional=True)
-        self._checks = read(inspector.get_multi_check_constraints, optional=True)
+        self._checks = read(inspector.get_multi_check_constraints, "CHECK", optional=True)
         self._options = read(inspector.get_multi_table_options, optional=True)
+
+    def name_unknown_types(self, connection: Connection) -> None:
+        """Find out what the database calls the types that SQLAlchemy does not know; one round trip if there are any."""
+        query = _TYPE_NAMES.get(connection.dialect.name)
+        names = [
+            name
+            for (_, name), columns in self.columns.items()
+            if any(isinstance(column["type"], NullType) for column in columns)
+        ]
+        if query is not None and names:
+            rows = connection.execute(query, {"names": names, "schema": self._schema})
+            self._type_names = {(row[0], row[1]): str(row[2]) for row in rows}
 
     def table(self, name: str, kind: TableKind) -> TableInfo:
         """Return all facts about one of the names."""
@@ -190,7 +254,7 @@ class _Batch:
         primary_key = None
         if constraint and (constraint["constrained_columns"] or constraint.get("name")):
             primary_key = KeyInfo(
-                tuple(map(str, constraint["constrained_columns"])),
+                tuple(map(_name, constraint["constrained_columns"])),
                 constraint.get("name"),
                 constraint.get("comment"),
                 Options(constraint.get("dialect_options")),
@@ -200,13 +264,15 @@ class _Batch:
             name=name,
             schema=self._schema,
             kind=kind,
-            columns=tuple(_column(column) for column in self.columns[key]),
+            columns=tuple(
+                _column(column, self._type_names.get((name, column["name"]))) for column in self.columns[key]
+            ),
             primary_key=primary_key,
             foreign_keys=tuple(_foreign_keys(name, self._foreign_keys.get(key) or ())),
             indexes=tuple(_indexes(self._indexes.get(key) or ())),
             uniques=tuple(
                 KeyInfo(
-                    tuple(map(str, unique["column_names"])),
+                    tuple(map(_name, unique["column_names"])),
                     unique["name"],
                     unique.get("comment"),
                     Options(unique.get("dialect_options")),
@@ -228,15 +294,38 @@ class _Batch:
         )
 
 
+_MYSQL_TYPE_NAMES = text("""
+    SELECT table_name, column_name, column_type
+    FROM information_schema.columns
+    WHERE table_schema = COALESCE(:schema, DATABASE()) AND table_name IN :names
+""").bindparams(bindparam("names", expanding=True))
+_TYPE_NAMES = {
+    "mysql": _MYSQL_TYPE_NAMES,
+    "mariadb": _MYSQL_TYPE_NAMES,
+    "postgresql": text("""
+        SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+        FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relname IN :names AND a.attnum > 0 AND NOT a.attisdropped
+          AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
+                   ELSE n.nspname = :schema END
+    """).bindparams(bindparam("names", expanding=True)),
+}
+
 _CHECK_FIELDS = ("sqltext", "name", "comment")
 
 
-def _column(column: ReflectedColumn) -> ColumnInfo:
+def _name(name: str) -> str:
+    """Return ``name`` without what SQLAlchemy adds to it; the same object for all that are equal, as there are many."""
+    return sys.intern(str(name))
+
+
+def _column(column: ReflectedColumn, type_name: str | None) -> ColumnInfo:
     # Any: a dialect may return keys that the TypedDict does not have (quote).
     facts: Mapping[str, Any] = {**column}
     default = column.get("default")
     return ColumnInfo(
-        name=str(column["name"]),
+        name=_name(column["name"]),
         type=TypeInfo.of(column["type"]),
         nullable=column["nullable"],
         default=None if default is None else str(default),
@@ -246,12 +335,13 @@ def _column(column: ReflectedColumn) -> ColumnInfo:
         identity=Options(identity) if (identity := facts.get("identity")) else None,
         quote=facts.get("quote", getattr(column["name"], "quote", None)),
         options=Options(column.get("dialect_options")),
+        type_name=type_name if isinstance(column["type"], NullType) else None,
     )
 
 
 def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstraint]) -> Iterable[ForeignKeyInfo]:
     for key in foreign_keys:
-        columns = tuple(map(str, key["constrained_columns"]))
+        columns = tuple(map(_name, key["constrained_columns"]))
         if len(key["referred_columns"]) != len(columns):
             _warn(
                 f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; which "
@@ -267,8 +357,8 @@ def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstrai
         yield ForeignKeyInfo(
             columns,
             key["referred_schema"],
-            str(key["referred_table"]),
-            tuple(map(str, key["referred_columns"])),
+            _name(key["referred_table"]),
+            tuple(map(_name, key["referred_columns"])),
             key["name"],
             key.get("comment"),
             Options(key.get("options")),
@@ -279,7 +369,7 @@ def _indexes(indexes: Iterable[ReflectedIndex]) -> Iterable[IndexInfo]:
     for index in indexes:
         if index.get("duplicates_constraint"):
             continue  # it is among the unique constraints
-        columns = tuple(None if name is None else str(name) for name in index["column_names"])
+        columns = tuple(None if name is None else _name(name) for name in index["column_names"])
         expressions = tuple(index.get("expressions") or ())
         if None in columns and not expressions:
             _warn(
@@ -347,7 +437,10 @@ _MARIADB_TEMPORARY = """(
         SELECT variable_value FROM information_schema.session_status
         WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
     )"""
-_SQLITE_KINDS = "SELECT name, type, {temporary} FROM {catalog} WHERE type IN ('table', 'view')"
+_SQLITE_KINDS = """
+    SELECT m.name, m.type, {temporary} AS temporary, m.sql,
+        EXISTS (SELECT 1 FROM {catalog} AS i WHERE i.type = 'index' AND i.tbl_name = m.name AND i.sql IS NOT NULL)
+    FROM {catalog} AS m WHERE m.type IN ('table', 'view')"""
 
 _KINDS = {
     "r": TableKind.TABLE,
@@ -374,7 +467,7 @@ def _kinds(connection: Connection, wanted: list[str] | None, schema: str | None)
         rows = _rows(connection, _POSTGRESQL_KINDS, "c.relname", wanted, schema=schema)
         return {name: _kind(kind, temporary) for name, kind, temporary in rows}
     if dialect == "sqlite":
-        return _sqlite_kinds(connection, wanted, schema)
+        return _sqlite_kinds(connection, wanted, schema)[0]
     if dialect in ("mysql", "mariadb"):
         return _mysql_kinds(connection, wanted, schema)
     return None
@@ -415,7 +508,13 @@ def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def _sqlite_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
+_Lacking = dict[str, set[str]]
+"""By name, the words of SQL that its definition certainly does without, and so what need not be read of it."""
+
+
+def _sqlite_kinds(
+    connection: Connection, wanted: list[str] | None, schema: str | None
+) -> tuple[dict[str, TableKind], _Lacking]:
     quote = connection.dialect.identifier_preparer.quote_identifier
     catalogs = {f"{quote(schema or 'main')}.sqlite_master": False}
     if schema is None:
@@ -425,12 +524,33 @@ def _sqlite_kinds(connection: Connection, wanted: list[str] | None, schema: str 
     )
     query = f"SELECT * FROM ({_escape(query)}) WHERE true"  # noqa: S608 - the schema in it is quoted
     rows = _rows(connection, query, "name COLLATE NOCASE", wanted)
-    kinds = {name: _kind(kind, temporary) for name, kind, temporary in rows}
     if wanted is None:
-        return {name: kind for name, kind in kinds.items() if not name.startswith("sqlite_")}
+        return {row[0]: _kind(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
     # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
-    folded = {name.translate(_ASCII_LOWER): kind for name, kind in kinds.items()}
-    return {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
+    folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
+    found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
+    lacking = {name: _lacking(sql or "", indexed) for name, (_, _, _, sql, indexed) in found.items()}
+    return {name: _kind(*row[1:3]) for name, row in found.items()}, lacking
+
+
+def _lacking(sql: str, indexed: object) -> set[str]:
+    # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs a statement.
+    upper = sql.upper()
+    lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
+    if not _NAMED_KEY.search(upper):
+        lacking.add("CONSTRAINT PRIMARY KEY")
+    return lacking if indexed else lacking | {"INDEX"}
+
+
+_NAMED_KEY = re.compile(r"CONSTRAINT.*PRIMARY", re.DOTALL)
+
+
+def _unnamed_key(columns: Iterable[ReflectedColumn]) -> ReflectedPrimaryKeyConstraint:
+    """Return the primary key of a table of SQLite, whose columns tell their places in it."""
+    # Any: "primary_key" is a key that only SQLite's columns have.
+    facts: list[Mapping[str, Any]] = [{**column} for column in columns]
+    keyed = sorted((fact for fact in facts if fact["primary_key"]), key=lambda fact: int(fact["primary_key"]))
+    return {"constrained_columns": [fact["name"] for fact in keyed], "name": None}
 
 
 def _escape(query: str) -> str:

@@ -1,0 +1,354 @@
+"""The one catalog query of the PostgresReflector, and what it returns as lists of rows.
+
+Nothing here knows what SQLAlchemy makes of the facts. Three rules hold for the text:
+
+- It is set-based: each catalog is read once for all tables. It is a few texts in all, whatever the names, so that
+  SQLAlchemy compiles and drivers prepare each of them once; names and schema are parameters. The names are one text,
+  of JSON: arrays are not the same to all drivers (to pg8000 a name of "null" in one is NULL).
+- What can be read from a row of a catalog is, because the rows all come from one snapshot. ``format_type`` and the
+  ``pg_get_`` and ``_is_visible`` functions look at what is committed by the time they run, be it later. Where one of
+  them may have seen a later state the row says so, by a NULL or among ``changed``, which is read last.
+- A row is an array of texts, its short facts joined by commas in the first: that is what PostgreSQL aggregates fastest.
+  An array that began with a name would be one of names, and cut texts to 63 bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection, TextClause
+
+__all__ = ["OLDEST", "Facts", "Row", "read", "unquoted"]
+
+OLDEST: tuple[int, ...] = (12,)
+"""The oldest version of PostgreSQL whose catalogs the query reads."""
+
+Row: TypeAlias = list[str | None]
+"""What the query says of one thing: its short facts, joined by commas, and then its texts."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one run of the query found, from one snapshot but for what ``changed`` tells.
+
+    Attributes:
+        relations: oid, kind, persistence, access method | name, storage options, tablespace.
+        columns: relation, number, type, type modifier, not null, identity, generated, collation | name, default,
+            identity options.
+        formats: type, type modifier | the type as SQL text.
+        types: oid, kind, collation, element or base type, not null | name, schema as SQL text, and, of enums and
+            domains, visible, labels or checks, base type as SQL text, default.
+        collations: oid | name, schema as SQL text, visible.
+        constraints: oid, kind, relation, index, referred relation, on update, on delete, match, deferrable, deferred,
+            no inherit, valid, enforced | name, columns, referred columns, expression, definition, names of the
+            columns when the expression was written.
+        referred: relation, number | name of a column that a foreign key refers to.
+        others: oid | name, schema as SQL text, visible, of relations that foreign keys or inheritance lead to.
+        indexes: oid, relation, unique, primary, valid, number of keys, nulls not distinct, access method | name,
+            columns, operator classes, options of the columns, predicate, keys as SQL text, storage options.
+        operator_classes: oid | name, of those that are not the default.
+        comments: object, column | text.
+        parents: relation, position, relation that it inherits from.
+        access_methods: oid, is the default for tables | name.
+        changed: oids of relations that functions may have seen in a later state than the rows tell.
+    """
+
+    relations: list[Row]
+    columns: list[Row]
+    formats: list[Row]
+    types: list[Row]
+    collations: list[Row]
+    constraints: list[Row]
+    referred: list[Row]
+    others: list[Row]
+    indexes: list[Row]
+    operator_classes: list[Row]
+    comments: list[Row]
+    parents: list[Row]
+    access_methods: list[Row]
+    changed: list[Row]
+
+
+def read(
+    connection: Connection, names: Collection[str], schema: str | None, *, table_options: bool, patient: bool = True
+) -> Facts:
+    """Run the query; one round trip.
+
+    Args:
+        connection: A connection to PostgreSQL 12 or later.
+        names: Names that PostgreSQL can be asked for.
+        schema: The schema, or None for what an unqualified name means to the connection.
+        table_options: Whether access methods, tablespaces and parents of tables are wanted.
+        patient: Whether to wait for somebody's lock for as long as the session does, and not for a second at most. Only
+            in autocommit may it be False: the limit holds until the end of the transaction.
+    """
+    version = connection.dialect.server_version_info or OLDEST
+    statement = _statement(version[0], schema is not None, table_options, patient)
+    parameters: dict[str, object] = {"names": json.dumps(list(names))}
+    if schema is not None:
+        parameters["schema"] = str(schema)
+    row = connection.execute(statement, parameters).one()
+    return Facts(*map(_rows, row))
+
+
+def unquoted(name: str) -> str:
+    """Return a name that PostgreSQL wrote as SQL text."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+def _rows(part: str | None) -> list[Row]:
+    rows: list[Row] = json.loads(part) if part else []
+    return rows
+
+
+@cache
+def _statement(version: int, in_schema: bool, table_options: bool, patient: bool) -> TextClause:
+    query = _QUERY.format(
+        relations=(_IN_SCHEMA if in_schema else _ON_PATH).format(
+            names=_NAMES.format(given=_GIVEN if patient else _IMPATIENT)
+        ),
+        parents=_PARENTS if table_options else _NO_PARENTS,
+        tablespace=_TABLESPACE if table_options else "NULL",
+        enforced="k.conenforced" if version >= 18 else "true",  # noqa: PLR2004 - what brought the column
+        set_columns="k.confdelsetcols IS NOT NULL" if version >= 15 else "false",  # noqa: PLR2004
+        nulls_not_distinct="i.indnullsnotdistinct" if version >= 15 else "false",  # noqa: PLR2004
+    )
+    return text(" ".join(query.split()))  # pg8000 reads it letter by letter
+
+
+_NAMES = "ARRAY(SELECT pg_catalog.json_array_elements_text(CAST({given} AS pg_catalog.json)))"
+_GIVEN = "CAST(:names AS pg_catalog.text)"
+# Evaluated before anything else: without names there is nothing to look at. A wait looks at the limit when it begins.
+_IMPATIENT = f"""
+    CASE WHEN pg_catalog.current_setting('lock_timeout') <> '0'
+              AND CAST(pg_catalog.current_setting('lock_timeout') AS interval) < CAST('1 second' AS interval)
+              OR pg_catalog.set_config('lock_timeout', '1000', true) IS NOT NULL
+         THEN {_GIVEN} END
+"""
+_IN_SCHEMA = """
+    SELECT c.oid, c.relname, c.relkind, c.relpersistence, c.reloptions, c.relam, c.reltablespace
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relname = ANY ({names})
+      AND c.relnamespace = (
+          SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = CAST(:schema AS pg_catalog.text)
+      )
+      AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+"""
+# What is first on the path, of whatever kind, hides the others of its name; pg_table_is_visible knows nothing of tables
+# that were there when the query began.
+_ON_PATH = """
+    SELECT f.oid, f.relname, f.relkind, f.relpersistence, f.reloptions, f.relam, f.reltablespace
+    FROM (
+        SELECT DISTINCT ON (c.relname) c.oid, c.relname, c.relkind, c.relpersistence, c.reloptions, c.relam,
+               c.reltablespace, n.nspname
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relname = ANY ({names})
+          AND n.nspname = ANY (CAST((SELECT pg_catalog.current_schemas(true)) AS pg_catalog.name[]))
+        ORDER BY c.relname, pg_catalog.array_position((SELECT pg_catalog.current_schemas(true)), n.nspname)
+    ) AS f
+    WHERE f.relkind IN ('r', 'p', 'f', 'v', 'm') AND f.nspname <> 'pg_catalog'
+"""
+
+_PARENTS = """
+    SELECT h.inhrelid, h.inhseqno, h.inhparent
+    FROM rel AS r JOIN pg_catalog.pg_inherits AS h ON h.inhrelid = r.oid
+"""
+_NO_PARENTS = "SELECT r.oid AS inhrelid, 0 AS inhseqno, r.oid AS inhparent FROM rel AS r WHERE false"
+_TABLESPACE = """
+    CASE WHEN r.reltablespace <> 0 THEN (
+        SELECT s.spcname FROM pg_catalog.pg_tablespace AS s WHERE s.oid = r.reltablespace
+    ) END
+"""
+
+# Of the object identifiers in it 1259 is pg_class, 2606 pg_constraint and 403 btree: PostgreSQL assigns them by hand.
+# OFFSET 0 keeps the planner from reading a whole catalog for a few rows of it, or from calling a function for more rows
+# than need it. The planner must not know how many names there are: from the cost that it would estimate for a thousand
+# it would compile the query (jit_above_cost), which takes seconds.
+_QUERY = """
+WITH RECURSIVE rel AS MATERIALIZED ({relations}),
+col AS MATERIALIZED (
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
+           a.attgenerated, a.attcollation
+    FROM rel AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+),
+con AS MATERIALIZED (
+    SELECT k.oid, k.conname, k.contype, k.conrelid, k.conindid, k.confrelid, k.confupdtype, k.confdeltype,
+           k.confmatchtype, k.condeferrable, k.condeferred, k.connoinherit, k.convalidated, k.conkey, k.confkey,
+           k.conbin, {enforced} AS is_enforced, {set_columns} AS sets_columns
+    FROM rel AS r JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+),
+idx AS MATERIALIZED (
+    SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indisvalid, i.indnkeyatts, i.indkey, i.indclass,
+           i.indoption, i.indpred, i.indexprs, {nulls_not_distinct} AS nulls_not_distinct,
+           c.relname, c.reloptions, c.relam
+    FROM rel AS r JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+),
+inh AS MATERIALIZED ({parents}),
+typ AS MATERIALIZED (
+    SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
+           CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END AS inner_type,
+           CASE WHEN t.typtype = 'd' OR t.typlen = -1 AND t.typelem <> 0 THEN 1 ELSE 0 END AS has_inner
+    FROM (SELECT DISTINCT atttypid FROM col) AS c
+    CROSS JOIN LATERAL (SELECT y.* FROM pg_catalog.pg_type AS y WHERE y.oid = c.atttypid OFFSET 0) AS t
+  UNION
+    SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
+           CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END,
+           CASE WHEN t.typtype = 'd' OR t.typlen = -1 AND t.typelem <> 0 THEN 1 ELSE 0 END
+    FROM (SELECT inner_type FROM typ WHERE has_inner = 1) AS i
+    CROSS JOIN LATERAL (SELECT y.* FROM pg_catalog.pg_type AS y WHERE y.oid = i.inner_type OFFSET 0) AS t
+)
+SELECT (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', r.oid, r.relkind, r.relpersistence, r.relam), r.relname,
+        CASE WHEN r.reloptions IS NOT NULL THEN
+            CAST(pg_catalog.array_to_json(r.reloptions) AS pg_catalog.text) END,
+        {tablespace}
+    ]) AS pg_catalog.text) FROM rel AS r
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', c.attrelid, c.attnum, c.atttypid, c.atttypmod, c.attnotnull, c.attidentity,
+                             c.attgenerated, c.attcollation),
+        c.attname,
+        CASE WHEN c.atthasdef THEN COALESCE((
+            SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d
+            WHERE d.adrelid = c.attrelid AND d.adnum = c.attnum
+        ), '') END,
+        CASE WHEN c.attidentity <> '' THEN (
+            SELECT CAST(pg_catalog.json_build_object(
+                'always', c.attidentity = 'a', 'start', s.seqstart, 'increment', s.seqincrement,
+                'minvalue', s.seqmin, 'maxvalue', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle
+            ) AS pg_catalog.text)
+            FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = d.objid
+            WHERE d.refclassid = 1259 AND d.refobjid = c.attrelid AND d.refobjsubid = c.attnum
+              AND d.classid = 1259 AND d.objsubid = 0 AND d.deptype = 'i'
+        ) END
+    ]) AS pg_catalog.text) FROM col AS c
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', c.atttypid, c.atttypmod), pg_catalog.format_type(c.atttypid, c.atttypmod)
+    ]) AS pg_catalog.text) FROM (SELECT DISTINCT atttypid, atttypmod FROM col) AS c
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', t.oid, t.typtype, t.typcollation, t.inner_type, t.typnotnull),
+        t.typname,
+        CAST(CAST(t.typnamespace AS pg_catalog.regnamespace) AS pg_catalog.text),
+        CASE WHEN t.typtype IN ('e', 'd') THEN CAST(pg_catalog.pg_type_is_visible(t.oid) AS pg_catalog.text) END,
+        CASE t.typtype WHEN 'e' THEN (
+            SELECT CAST(pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) AS pg_catalog.text)
+            FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid
+        ) WHEN 'd' THEN (
+            SELECT CAST(pg_catalog.json_agg(ARRAY[
+                CAST(k.conname AS pg_catalog.text), pg_catalog.pg_get_expr(k.conbin, 0, true),
+                CAST(k.convalidated AS pg_catalog.text)
+            ]) AS pg_catalog.text)
+            FROM pg_catalog.pg_constraint AS k WHERE k.contypid = t.oid AND k.contype = 'c'
+        ) END,
+        CASE t.typtype WHEN 'd' THEN pg_catalog.format_type(t.inner_type, t.typtypmod) END,
+        CASE t.typtype WHEN 'd' THEN t.typdefault END
+    ]) AS pg_catalog.text) FROM typ AS t
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        CAST(o.oid AS pg_catalog.text), o.collname,
+        CAST(CAST(o.collnamespace AS pg_catalog.regnamespace) AS pg_catalog.text),
+        CAST(pg_catalog.pg_collation_is_visible(o.oid) AS pg_catalog.text)
+    ]) AS pg_catalog.text)
+    FROM pg_catalog.pg_collation AS o
+    WHERE o.oid IN (
+        SELECT attcollation FROM col WHERE attcollation NOT IN (0, 100)
+        UNION ALL SELECT typcollation FROM typ WHERE typcollation NOT IN (0, 100)
+    )
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', k.oid, k.contype, k.conrelid, k.conindid, k.confrelid, k.confupdtype, k.confdeltype,
+                             k.confmatchtype, k.condeferrable, k.condeferred, k.connoinherit, k.convalidated,
+                             k.is_enforced),
+        k.conname, pg_catalog.array_to_string(k.conkey, ' '), pg_catalog.array_to_string(k.confkey, ' '),
+        CASE k.contype WHEN 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid, true) END,
+        CASE WHEN k.sets_columns THEN pg_catalog.pg_get_constraintdef(k.oid, true) END,
+        CASE k.contype WHEN 'c' THEN CAST(pg_catalog.array_to_json(ARRAY(
+            SELECT (pg_catalog.pg_identify_object_as_address(1259, k.conrelid, n)).object_names[3]
+            FROM pg_catalog.unnest(k.conkey) AS n
+        )) AS pg_catalog.text) END
+    ]) AS pg_catalog.text) FROM con AS k
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', a.attrelid, a.attnum), a.attname
+    ]) AS pg_catalog.text)
+    FROM (SELECT DISTINCT confrelid, pg_catalog.unnest(confkey) AS number FROM con WHERE contype = 'f') AS f
+    CROSS JOIN LATERAL (
+        SELECT y.attrelid, y.attnum, y.attname FROM pg_catalog.pg_attribute AS y
+        WHERE y.attrelid = f.confrelid AND y.attnum = f.number OFFSET 0
+    ) AS a
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        CAST(c.oid AS pg_catalog.text), c.relname,
+        CAST(CAST(c.relnamespace AS pg_catalog.regnamespace) AS pg_catalog.text),
+        CAST(pg_catalog.pg_table_is_visible(c.oid) AS pg_catalog.text)
+    ]) AS pg_catalog.text)
+    FROM (SELECT confrelid AS oid FROM con WHERE contype = 'f' UNION SELECT inhparent FROM inh) AS o
+    CROSS JOIN LATERAL (
+        SELECT y.oid, y.relname, y.relnamespace FROM pg_catalog.pg_class AS y WHERE y.oid = o.oid OFFSET 0
+    ) AS c
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indisvalid, i.indnkeyatts,
+                             i.nulls_not_distinct, i.relam),
+        i.relname, CAST(i.indkey AS pg_catalog.text), CAST(i.indclass AS pg_catalog.text),
+        CAST(i.indoption AS pg_catalog.text),
+        CASE WHEN i.indpred IS NOT NULL THEN COALESCE(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '') END,
+        CASE WHEN i.indexprs IS NOT NULL THEN (
+            SELECT CAST(pg_catalog.json_agg(
+                pg_catalog.pg_get_indexdef(i.indexrelid, g, true) ORDER BY g
+            ) AS pg_catalog.text)
+            FROM pg_catalog.generate_series(1, i.indnkeyatts) AS g
+        ) END,
+        CASE WHEN i.reloptions IS NOT NULL THEN
+            CAST(pg_catalog.array_to_json(i.reloptions) AS pg_catalog.text) END
+    ]) AS pg_catalog.text) FROM idx AS i
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[CAST(o.oid AS pg_catalog.text), o.opcname]) AS pg_catalog.text)
+    FROM (SELECT DISTINCT pg_catalog.unnest(indclass) AS oid FROM idx) AS i
+    JOIN pg_catalog.pg_opclass AS o ON o.oid = i.oid AND NOT o.opcdefault
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', d.objoid, d.objsubid), d.description
+    ]) AS pg_catalog.text)
+    FROM (SELECT oid FROM rel UNION ALL SELECT oid FROM con) AS o
+    CROSS JOIN LATERAL (
+        SELECT x.objoid, x.objsubid, x.description FROM pg_catalog.pg_description AS x
+        WHERE x.objoid = o.oid AND x.classoid IN (1259, 2606) OFFSET 0
+    ) AS d
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', inhrelid, inhseqno, inhparent)
+    ]) AS pg_catalog.text) FROM inh
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', m.oid, m.amname = pg_catalog.current_setting('default_table_access_method')), m.amname
+    ]) AS pg_catalog.text) FROM pg_catalog.pg_am AS m
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[CAST(x.oid AS pg_catalog.text)]) AS pg_catalog.text)
+    FROM (
+        SELECT oid FROM rel WHERE pg_catalog.pg_table_is_visible(oid) IS NULL
+      UNION ALL
+        SELECT c.attrelid FROM (
+            SELECT attrelid, attnum, attname FROM col WHERE attrelid IN (
+                SELECT conrelid FROM con WHERE sets_columns
+                UNION ALL SELECT indrelid FROM idx WHERE indexprs IS NOT NULL OR indpred IS NOT NULL
+                UNION ALL SELECT attrelid FROM col WHERE attgenerated <> ''
+            ) OFFSET 0
+        ) AS c
+        WHERE (pg_catalog.pg_identify_object_as_address(1259, c.attrelid, c.attnum)).object_names[3]
+              IS DISTINCT FROM c.attname
+    ) AS x
+)
+"""

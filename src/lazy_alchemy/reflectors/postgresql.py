@@ -1,0 +1,172 @@
+"""The reflector for PostgreSQL, which reads any number of tables in one round trip.
+
+What it returns equals what the InspectorReflector returns. What is not certain, it leaves to that one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
+
+from lazy_alchemy._connections import autocommits
+from lazy_alchemy.reflectors._postgresql_sql import OLDEST, read
+from lazy_alchemy.reflectors._postgresql_tables import Tables
+from lazy_alchemy.reflectors._postgresql_types import NEWER_LINE, TypesOf, UncertainError, UnsettledError
+from lazy_alchemy.reflectors.inspector import InspectorReflector
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sqlalchemy import Connection
+    from sqlalchemy.engine import Dialect
+
+    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy.reflectors._postgresql_sql import Facts
+
+__all__ = ["PostgresReflector"]
+
+
+class PostgresReflector(InspectorReflector):
+    """A ``Reflector`` for PostgreSQL 12 and later, with any driver.
+
+    ``reflect``, ``list_names``, ``fingerprints`` and ``uncommitted`` take one round trip each, for any number of names.
+    The rows of the catalogs are of one moment: a table that is replaced or altered meanwhile is the one before or the
+    one after. Where PostgreSQL's functions have already seen a later state than the rows, it reads again.
+
+    It leaves to the ``InspectorReflector``, at the cost of that one's round trips:
+
+    - dialects that are not SQLAlchemy's own for PostgreSQL (CockroachDB, Redshift) or that read catalogs their own way,
+      and servers older than PostgreSQL 12;
+    - tables of which SQLAlchemy may read out of text something else than the catalogs say (a foreign key of a column
+      whose name has a comma in it), and types that a third party registered and that decorate others;
+    - servers that do not understand the statement.
+    """
+
+    def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
+        """Return a TableInfo for each of ``names`` that exists; one round trip.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be asked.
+        """
+        return self._reflect(connection, names, schema, patient=True)
+
+    def fingerprints(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, str]:
+        """Return the fingerprints of ``names``, at the cost of reflecting them; one round trip.
+
+        Whoever asks for them has the tables already. In autocommit a table that somebody else's transaction is changing
+        is therefore waited for for a second at most.
+        """
+        infos = self._reflect(connection, names, schema, patient=not autocommits(connection))
+        return {name: info.fingerprint for name, info in infos.items()}
+
+    def _reflect(
+        self, connection: Connection, names: Collection[str], schema: str | None, *, patient: bool
+    ) -> Mapping[str, TableInfo]:
+        if not _is_postgresql(connection.dialect):
+            return super().reflect(connection, names, schema=schema)
+        wanted = [str(name) for name in dict.fromkeys(names) if _may_exist(name)]
+        found: dict[str, TableInfo] = {}
+        left: list[str] = []
+        facts: Facts | None = None
+        failure: DBAPIError | None = None
+        for _ in range(_ATTEMPTS):
+            if not wanted:
+                break
+            before = facts
+            try:
+                facts = read(connection, wanted, schema, table_options=NEWER_LINE, patient=patient)
+            except DBAPIError as error:
+                if failure is not None:
+                    break
+                if not _may_be_ours(error):
+                    raise
+                failure = error
+                continue
+            if facts == before:
+                break  # the transaction goes on with its snapshot, however often it is asked
+            uncertain, wanted = _tables(facts, wanted, schema, connection.dialect, found)
+            left.extend(uncertain)
+        left.extend(wanted)
+        if left:
+            try:
+                found.update(super().reflect(connection, left, schema=schema))
+            except SQLAlchemyError as error:
+                raise failure or error from None
+        return found
+
+    def autocommits(self, dialect: Dialect) -> bool:
+        """Return True: one statement needs no transaction, which would cost two round trips more."""
+        return _is_postgresql(dialect)
+
+
+# Another attempt follows only on another change of the schema, so this is a storm of them.
+_ATTEMPTS = 50
+
+
+def _tables(
+    facts: Facts, names: Collection[str], schema: str | None, dialect: Dialect, found: dict[str, TableInfo]
+) -> tuple[list[str], list[str]]:
+    """Add the tables to ``found``; return the names that are for the Inspector, and those to be read again."""
+    # Any: classes by name, which SQLAlchemy does not declare on a Dialect
+    ischema_names: Any = getattr(dialect, "ischema_names")  # noqa: B009
+    tables = Tables(facts, TypesOf(facts, ischema_names), schema)
+    uncertain: list[str] = []
+    unsettled: list[str] = []
+    for name in names:
+        if name in tables.oids:
+            try:
+                found[name], messages = tables.table(name)
+            except UncertainError:
+                uncertain.append(name)
+            except UnsettledError:
+                unsettled.append(name)
+            else:
+                for message in messages:
+                    warnings.warn(message, SAWarning, stacklevel=3)
+    return uncertain, unsettled
+
+
+# What the InspectorReflector asks for through the dialect. A dialect that answers some of it in its own way has its
+# own idea of a table.
+_READ_BY_DIALECT = (
+    "get_multi_columns",
+    "get_multi_pk_constraint",
+    "get_multi_foreign_keys",
+    "get_multi_indexes",
+    "get_multi_unique_constraints",
+    "get_multi_check_constraints",
+    "get_multi_table_comment",
+    "get_multi_table_options",
+)
+
+
+def _is_postgresql(dialect: Dialect) -> bool:
+    if not (dialect.name == "postgresql" and isinstance(dialect, PGDialect)):
+        return False
+    class_: type[object] = type(dialect)  # what isinstance leaves is not annotated
+    if any(getattr(class_, name) is not getattr(PGDialect, name) for name in _READ_BY_DIALECT):
+        return False
+    version = dialect.server_version_info
+    return version is not None and tuple(version) >= OLDEST
+
+
+def _may_exist(name: str) -> bool:
+    """Return whether PostgreSQL can be asked for a name at all."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
+
+
+def _may_be_ours(error: DBAPIError) -> bool:
+    """Return whether the statement itself failed: something it was looking at is gone, or it is not understood."""
+    # Any: each driver has its own way of telling the SQLSTATE
+    original: Any = error.orig
+    state: Any = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if state is None and original.args and isinstance(original.args[0], dict):
+        state = original.args[0].get("C")  # pg8000
+    return str(state)[:2] in ("42", "XX", "0A")

@@ -1,0 +1,1 @@
+"""SQLAlchemy's own suite of reflection tests, answered by our reflectors."""
