@@ -14,6 +14,7 @@ from .databases import NAMES, Database, MariaDBServer, PostgreSQLServer, Server,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import URL, Engine
 
@@ -134,3 +135,9 @@ def graph(request: pytest.FixtureRequest, servers: dict[str, Server], graphs: Gr
     graph = Graph(request.param, graphs)
     yield graph
     graph.dispose()
+
+
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where mypy keeps what it found out about SQLAlchemy and the rest, for its next run."""
+    return tmp_path_factory.mktemp("mypy_cache")

@@ -22,6 +22,8 @@ from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from .reuse import ReusedDatabase
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
@@ -135,12 +137,46 @@ class NetworkServer(Server):
 
 
 class PostgreSQLServer(NetworkServer):
-    """PostgreSQL: a database for every test, since a schema would not be the default one."""
+    """PostgreSQL: a database for every test, since a schema would not be the default one.
+
+    Making and removing one takes longer than most tests, so one that is given back is emptied and given out again. If
+    anything is left in it then, and at the end, it is removed.
+    """
 
     name = "postgresql"
     title = "PostgreSQL"
     variable = "LAZY_ALCHEMY_TEST_POSTGRESQL"
     default = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+
+    def __init__(self, url: str | None = None) -> None:
+        super().__init__(url)
+        self._out: dict[URL, ReusedDatabase] = {}
+        self._idle: list[ReusedDatabase] = []
+
+    def create(self) -> URL:
+        """Give out a database that was emptied, or make one."""
+        database = self._idle.pop() if self._idle else ReusedDatabase(super().create())
+        self._out[database.url] = database
+        return database.url
+
+    def drop(self, url: URL) -> None:
+        """Empty the database for the next who needs one, or remove it."""
+        database = self._out.pop(url)
+        if database.empty():
+            self._idle.append(database)
+        else:
+            self._remove(database)
+
+    def close(self) -> None:
+        """Remove the databases, also those that nobody gave back, and end the connection."""
+        for database in (*self._idle, *self._out.values()):
+            self._remove(database)
+        self._idle, self._out = [], {}
+        super().close()
+
+    def _remove(self, database: ReusedDatabase) -> None:
+        database.close()
+        super().drop(database.url)
 
     def _create(self, connection: Connection, name: str) -> None:
         # template0, because copying template1 fails while anybody is connected to it; C, because it goes with UTF8

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, Engine, event
 
-from lazy_alchemy import __version__
+from lazy_alchemy import __version__, _cli
 from lazy_alchemy._cli_app import app
 from lazy_alchemy._cli_text import printable, redact
 
@@ -575,3 +575,31 @@ class TestSecrets:
     def test_printable(self, text: str) -> None:
         """Whatever the text is, what is printed of it is printable."""
         assert printable(text).isprintable()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device is Linux's")  # noqa: PTH110 - no Path needed
+def test_a_full_disk_is_said_in_one_line(sqlite_db: Database) -> None:
+    """Where the output cannot be written, the command says so in one line and exits with status 1."""
+    sqlite_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        result = subprocess.run(
+            [sys.executable, "-m", "lazy_alchemy._cli", "tables", str(sqlite_db.url)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=50,
+        )
+    assert (1, "error: the output cannot be written: No space left on device\n") == (result.returncode, result.stderr)
+
+
+def test_an_early_interruption_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the command is still being imported exits with 130, as a shell does, and no traceback."""
+
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_cli, "import_module", interrupted)
+    with pytest.raises(SystemExit) as exited:
+        _cli.main()
+    assert 130 == exited.value.code

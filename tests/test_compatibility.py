@@ -6,7 +6,7 @@ import time
 import types
 import typing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import pytest
@@ -208,7 +208,9 @@ def test_the_types_map_as_they_did(db: Database, declared: str) -> None:
 
 def _is_optional(annotation: Any, of: Any) -> bool:
     is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    return is_union and {of, type(None)} == set(typing.get_args(annotation))
+    # What is enforced besides the type stands beside it.
+    bare = {typing.get_args(of)[0] if typing.get_origin(of) is Annotated else of for of in typing.get_args(annotation)}
+    return is_union and {of, type(None)} == bare
 
 
 def test_as_pydantic_partial_requires_nothing(shop: Database) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
@@ -11,8 +12,8 @@ from . import workload
 from .databases import (
     Database,
     MariaDBServer,
+    NetworkServer,
     PostgreSQLServer,
-    Server,
     count_queries,
     database_on,
     require,
@@ -20,6 +21,8 @@ from .databases import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
     from .conftest import Graph
@@ -27,10 +30,29 @@ if TYPE_CHECKING:
 ODD_NAME = """o'd"d `näme` 100% :x; --"""
 
 
-def _database_names(server: Server) -> set[str]:
-    query = "SHOW DATABASES" if server.name == "mariadb" else "SELECT datname FROM pg_database"
-    with database_on(server) as database:
-        return {name for (name,) in database.fetch(query)} - {str(database.url.database)}
+def _database_names(server: NetworkServer) -> set[str]:
+    engine = create_engine(server.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        query = "SHOW DATABASES" if server.name == "mariadb" else "SELECT datname FROM pg_database"
+        return set(connection.exec_driver_sql(query).scalars())
+
+
+@pytest.fixture(params=[PostgreSQLServer, MariaDBServer], ids=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> Iterator[NetworkServer]:
+    """Each of the servers, with no database yet."""
+    server: NetworkServer = request.param()
+    require(server)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """The PostgreSQL server, with no database yet."""
+    server = PostgreSQLServer()
+    require(server)
+    yield server
+    server.close()
 
 
 def test_a_database_starts_empty(db: Database) -> None:
@@ -85,15 +107,14 @@ def test_one_database_fixtures(sqlite_db: Database, postgresql_db: Database, mar
     assert ["sqlite", "postgresql", "mariadb"] == [sqlite_db.name, postgresql_db.name, mariadb_db.name]
 
 
-@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
-def test_a_database_is_removed_however_the_test_ends(servers: dict[str, Server], name: str) -> None:
-    """A database goes even when its test failed and left a transaction open in it."""
-    require(servers[name])
+def test_a_database_is_removed_however_the_test_ends(server: NetworkServer) -> None:
+    """A database goes even when its test failed and left a transaction open in it; on PostgreSQL at the end."""
     left_open: list[Connection] = []
 
     def fail() -> None:
-        with database_on(servers[name]) as database:
+        with database_on(server) as database:
             names.append(str(database.url.database))
+            assert names[0] in _database_names(server)
             database.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
             left_open.append(database.make_engine(poolclass=NullPool).connect())
             left_open[0].execute(text("INSERT INTO a VALUES (1)"))
@@ -104,8 +125,160 @@ def test_a_database_is_removed_however_the_test_ends(servers: dict[str, Server],
         fail()
     left_open[0].invalidate()
     left_open[0].close()
+    if server.name == "postgresql":
+        server.close()
 
-    assert names[0] not in _database_names(servers[name])
+    assert names[0] not in _database_names(server)
+
+
+def test_what_was_not_given_back_is_removed_at_the_end(postgresql: PostgreSQLServer) -> None:
+    """When a session ends, PostgreSQL's databases are removed, in use or not."""
+    names = {str(postgresql.create().database), str(postgresql.create().database)}
+    with database_on(postgresql) as database:
+        names.add(str(database.url.database))
+    assert names <= _database_names(postgresql)
+
+    postgresql.close()
+
+    assert not names & _database_names(postgresql)
+
+
+def test_a_postgresql_database_is_used_again(postgresql: PostgreSQLServer) -> None:
+    """What ordinary tests make is dropped, and their database given out again; to nobody else while it is in use."""
+    urls = set()
+    for _ in range(3):
+        with database_on(postgresql) as database, database_on(postgresql) as other:
+            assert database.url != other.url
+            urls |= {database.url, other.url}
+            assert [] == inspect(database.engine).get_table_names()
+            database.execute(
+                "CREATE TABLE a (id SERIAL PRIMARY KEY)",
+                "CREATE SCHEMA other",
+                "CREATE VIEW other.v AS SELECT * FROM a",
+                "CREATE TYPE mood AS ENUM ('sad')",
+                "CREATE TEMPORARY TABLE t (id INTEGER)",
+                "ANALYZE",
+            )
+
+    assert 2 == len(urls)
+
+
+_FUNCTION = "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
+LEFT: dict[str, tuple[list[str], str]] = {
+    "table": (["CREATE TABLE a (id SERIAL)"], "SELECT relname FROM pg_class WHERE oid >= 16384"),
+    "partition": (
+        ["CREATE TABLE a (id INTEGER) PARTITION BY LIST (id)", "CREATE TABLE b PARTITION OF a FOR VALUES IN (1)"],
+        "SELECT inhrelid FROM pg_inherits",
+    ),
+    "temporary table": (
+        ["CREATE TEMPORARY TABLE a (id INTEGER)"],
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pg_temp%'",
+    ),
+    "schema": (["CREATE SCHEMA \"o'd\"\"d\""], "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'o%'"),
+    "type": (["CREATE TYPE mood AS ENUM ('a')"], "SELECT enumlabel FROM pg_enum"),
+    "domain": (["CREATE DOMAIN d AS INTEGER CHECK (VALUE > 0)"], "SELECT typname FROM pg_type WHERE typname = 'd'"),
+    "function": ([_FUNCTION], "SELECT proname FROM pg_proc WHERE oid >= 16384"),
+    "collation": (["CREATE COLLATION c FROM \"C\""], "SELECT collname FROM pg_collation WHERE oid >= 16384"),
+    "cast": (
+        ["CREATE TYPE a AS (x INTEGER)", "CREATE TYPE b AS (y INTEGER)", "CREATE CAST (a AS b) WITH INOUT"],
+        "SELECT oid FROM pg_cast WHERE oid >= 16384",
+    ),
+    "event trigger": (
+        [_FUNCTION, "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()"],
+        "SELECT evtname FROM pg_event_trigger",
+    ),
+    "publication": (["CREATE PUBLICATION p FOR ALL TABLES"], "SELECT pubname FROM pg_publication"),
+    "foreign server": (
+        ["CREATE FOREIGN DATA WRAPPER w", "CREATE SERVER s FOREIGN DATA WRAPPER w"],
+        "SELECT srvname FROM pg_foreign_server",
+    ),
+    "language": (
+        ["CREATE LANGUAGE l HANDLER plpgsql_call_handler"],
+        "SELECT lanname FROM pg_language WHERE oid >= 16384",
+    ),
+    "large object": (["SELECT lo_from_bytea(0, 'x')"], "SELECT oid FROM pg_largeobject_metadata"),
+    "default privileges": (
+        ["ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC"],
+        "SELECT oid FROM pg_default_acl",
+    ),
+    "setting": (
+        ["ALTER DATABASE {name} SET search_path = other"],
+        "SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = {mine}",
+    ),
+    "setting of a role": (
+        ["ALTER ROLE CURRENT_USER IN DATABASE {name} SET search_path = other"],
+        "SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = {mine}",
+    ),
+    "privilege": (
+        ["REVOKE ALL ON DATABASE {name} FROM PUBLIC"],
+        "SELECT datacl FROM pg_database WHERE oid = {mine} AND datacl IS NOT NULL",
+    ),
+    "limit": (
+        ["ALTER DATABASE {name} CONNECTION LIMIT 7"],
+        "SELECT datconnlimit FROM pg_database WHERE oid = {mine} AND datconnlimit > 0",
+    ),
+    "comment": (
+        ["COMMENT ON DATABASE {name} IS 'x'"],
+        "SELECT description FROM pg_shdescription WHERE objoid = {mine}",
+    ),
+    "privilege on the schema": (
+        ["REVOKE ALL ON SCHEMA public FROM PUBLIC"],
+        "SELECT nspacl FROM pg_namespace WHERE nspname = 'public' AND NOT nspacl::text LIKE '%,=%'",
+    ),
+    "no schema": (["DROP SCHEMA public"], "SELECT 1 WHERE to_regnamespace('public') IS NULL"),
+    "privilege on the system": (
+        ["REVOKE SELECT ON pg_catalog.pg_class FROM PUBLIC"],
+        "SELECT 1 FROM pg_class WHERE oid = 'pg_class'::regclass AND NOT relacl::text LIKE '%,=r/%'",
+    ),
+    "comment on the system": (
+        ["COMMENT ON FUNCTION pg_catalog.pg_backend_pid() IS 'x'"],
+        "SELECT 1 WHERE obj_description('pg_backend_pid'::regproc, 'pg_proc') = 'x'",
+    ),
+    "extension": (
+        ["DROP EXTENSION plpgsql CASCADE", "CREATE EXTENSION plpgsql"],
+        "SELECT extname FROM pg_extension WHERE oid >= 16384",
+    ),
+    "extension dropped": (["DROP EXTENSION plpgsql CASCADE"], "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_extension)"),
+}  # fmt: skip
+"""What a test may leave in a database: how it is made, and a query that finds it."""
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_nothing_is_left_in_a_postgresql_database(postgresql: PostgreSQLServer, left: str) -> None:
+    """Whatever a test makes in its database, or changes there, the next database that is given out has none of it."""
+    statements, query = LEFT[left]
+
+    def found(database: Database) -> list[Any]:
+        mine = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        return database.fetch(query.replace("{mine}", mine))
+
+    for _ in range(2):
+        with database_on(postgresql) as database:
+            assert [] == found(database)
+            database.execute(*(statement.replace("{name}", str(database.url.database)) for statement in statements))
+            assert [] != found(database)
+    with database_on(postgresql) as database:
+        assert [] == found(database)
+
+
+def test_nobody_is_left_in_a_postgresql_database(postgresql: PostgreSQLServer) -> None:
+    """Whoever is connected when a database is given back is not any more when it is given out again, nor are locks."""
+    with database_on(postgresql) as database:
+        database.execute("CREATE TABLE a (id INTEGER)")
+        engine = create_engine(database.url, poolclass=NullPool)
+        connection = engine.connect()
+        connection.execute(text("LOCK TABLE a"))
+        connection.execute(text("SELECT pg_advisory_lock(7)"))
+    with database_on(postgresql) as database:
+        others = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%advisory_lock(7)'"
+        )
+        assert [(True,)] == database.fetch("SELECT pg_try_advisory_lock(7)")
+        assert [] == database.fetch(f"{others} AND pid <> pg_backend_pid() AND query NOT LIKE '%try%'")
+    with pytest.raises(OperationalError):
+        connection.execute(text("SELECT 1"))
+    connection.invalidate()
+    connection.close()
 
 
 @pytest.mark.parametrize("server_class", [PostgreSQLServer, MariaDBServer])

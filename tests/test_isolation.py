@@ -5,6 +5,8 @@ import gc
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -23,6 +25,7 @@ from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 
 from .databases import count_queries, warm
+from .fakes import collecting_only_what_is_new
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -128,6 +131,46 @@ def test_search_paths_do_not_mix(postgresql_db: Database, means: str, shared: bo
         engine.dispose()
 
     assert [["in_one"], ["in_two"]] == columns
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["before", "in-a-transaction"])
+def test_a_search_path_of_one_connection_stays_its_own(
+    schemas: tuple[Engine, str, str], db: Database, within: bool
+) -> None:
+    """What `connection=` finds after `SET search_path` or `USE` is that connection's; others get what is theirs."""
+    engine, default, other = schemas
+    if db.is_sqlite:
+        pytest.skip("SQLite has no search path")
+    db.execute(f"CREATE TABLE {other}.only_there (id INTEGER)")
+    move, back = (
+        ("USE {}", f"USE {default}") if db.is_mariadb else ("SET search_path TO {}, public", "RESET search_path")
+    )
+    tables = get_lazy_class(engine)
+    with engine.connect() as connection:
+        connection.execute(text(move.format(other)))
+        if not within:
+            connection.commit()
+        there = tables.get("a", connection=connection)
+        assert ["id", "y"] == there.columns.keys()
+        assert tables.get("a", connection=connection) is there
+        tables.preload("only_there", connection=connection)
+        with pytest.raises(TableNotFoundError):
+            tables.get("nowhere", connection=connection)
+        connection.commit()
+
+        assert ["id", "x"] == tables.a.columns.keys()
+        assert not hasattr(tables, "only_there")
+        tables.invalidate("only_here")
+        if db.is_mariadb:
+            with pytest.raises(TableNotFoundError):
+                tables.get("only_here", connection=connection)
+        assert ["id"] == tables.only_here.columns.keys()
+
+        connection.execute(text(back))
+        connection.commit()
+        tables.invalidate("a")
+        assert tables.get("a", connection=connection) is tables.a
+        connection.commit()
 
 
 def test_schemas_do_not_mix(schemas: tuple[Engine, str, str]) -> None:
@@ -277,9 +320,10 @@ def test_everything_of_an_engine_dies_with_it(db: Database, use: str) -> None:
         engine.dispose()
         return [weakref.ref(each) for each in dying]
 
-    references = live()
-    for _ in range(5):
-        gc.collect()
+    with collecting_only_what_is_new():
+        references = live()
+        for _ in range(5):
+            gc.collect()
 
     assert [] == [reference() for reference in references if reference() is not None]
 
@@ -401,3 +445,43 @@ def _end_of_child(live: Any) -> str:
         return f"it hung: {os.read(read, 9000).decode()}"
     finally:
         os.close(read)
+
+
+_FORK_IN_AN_IMPORT = """
+import os, signal, sys, threading, time
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+from lazy_alchemy import get_lazy_class
+
+engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+with engine.begin() as connection:
+    connection.exec_driver_sql("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+table = get_lazy_class(engine).t
+importing = threading.Event()
+
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lazy_alchemy.emitters.pydantic":
+            importing.set()
+            time.sleep(0.5)
+
+
+sys.meta_path.insert(0, Slow())
+threading.Thread(target=table.as_pydantic).start()
+importing.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if table.as_pydantic()(id=1).id == 1 else 1)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_child_forked_during_the_first_import_makes_models() -> None:
+    """A child that is forked while another thread imports the emitters for the first time can use them."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FORK_IN_AN_IMPORT], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert 0 == done.returncode, done.stderr

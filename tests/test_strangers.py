@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.orm import Session
 
 from lazy_alchemy import ReflectionError, TableNotFoundError, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector
@@ -73,6 +76,119 @@ def test_timeout_of_a_batch_is_waited_for_once(postgresql_db: Database) -> None:
     assert 1 == Counting.calls
 
 
+def test_a_table_that_is_being_altered_is_served_as_it_was(postgresql_db: Database) -> None:
+    """Past `cache_ttl`, a table on which a transaction holds a lock stalls nobody for more than a second or so."""
+    postgresql_db.execute(*(f"CREATE TABLE t{number} (id INTEGER CHECK (id > 0))" for number in range(3)))
+    db = get_lazy_class(warm(postgresql_db.make_engine()), cache_ttl=0.05)
+    before = [db.t0, db.t1]
+    with postgresql_db.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE t0 ADD COLUMN x INTEGER")
+        time.sleep(0.1)
+        began = time.monotonic()
+        assert before == [db.t1, db.t0][::-1]
+        assert "t2" == db.t2.name  # it travels with the others that have expired
+        assert time.monotonic() - began < 10
+        connection.commit()
+    db.refresh("t0")
+    assert ["id", "x"] == db.t0.c.keys()
+    assert db.t1 is before[1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TYPE mood ADD VALUE 'bad'",
+        "ALTER TYPE mood RENAME VALUE 'ok' TO 'good'",
+        "ALTER TYPE mood RENAME TO temper",
+        "ALTER DOMAIN positive SET DEFAULT 7",
+        "ALTER DOMAIN positive DROP CONSTRAINT above",
+        "ALTER DOMAIN positive RENAME TO whole",
+        "ALTER TABLE parent RENAME TO elder",
+        "ALTER TABLE parent RENAME COLUMN id TO key",
+        "ALTER SEQUENCE numbers RENAME TO figures",
+        "ALTER INDEX by_note RENAME TO by_text",
+        "COMMENT ON CONSTRAINT child_pkey ON child IS 'key'",
+        "ALTER TABLE child ADD COLUMN x INTEGER",
+    ],
+)
+def test_what_a_transaction_has_changed_beside_the_table_is_not_kept(postgresql_db: Database, statement: str) -> None:
+    """A change of a type, a domain, a sequence or another table that is rolled back leaves no trace in what is kept."""
+    postgresql_db.execute(
+        "CREATE TYPE mood AS ENUM ('ok')",
+        "CREATE DOMAIN positive AS INTEGER CONSTRAINT above CHECK (VALUE > 0)",
+        "CREATE SEQUENCE numbers",
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id INTEGER DEFAULT nextval('numbers') PRIMARY KEY, p INTEGER REFERENCES parent)",
+        "ALTER TABLE child ADD COLUMN m mood, ADD COLUMN d positive, ADD COLUMN note TEXT",
+        "CREATE INDEX by_note ON child (note)",
+    )
+    expected = get_lazy_class(postgresql_db.make_engine()).child.reflected
+    engine = postgresql_db.make_engine()
+    db = get_lazy_class(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SAVEPOINT one")
+        connection.exec_driver_sql(statement)
+        db.get("child", connection=connection)
+        connection.rollback()
+    assert expected == db.child.reflected
+    with engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO parent VALUES (1)")
+        kept = db.get("parent", connection=connection)
+        connection.commit()
+    assert db.parent is kept
+
+
+def _has_autocommit(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+
+
+def _sets_something(connection: Any) -> None:
+    connection.exec_driver_sql("SET application_name TO 'listener'")
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_a_load_leaves_the_connection_as_it_was(postgresql_db: Database, driver: str) -> None:
+    """What was set on a connection is still set after a load on it, and listeners that execute do no harm."""
+    postgresql_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    url = postgresql_db.url.set(drivername=f"postgresql+{driver}")
+
+    engine = create_engine(url, pool_size=1, max_overflow=0)
+    event.listen(engine, "connect", _has_autocommit)
+    assert "t" == get_lazy_class(engine).t.name
+    with engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    engine.dispose()
+    assert [(1,)] == postgresql_db.fetch("SELECT id FROM t")
+
+    engine = create_engine(url, pool_size=1, max_overflow=0)
+    with engine.connect() as connection:
+        level = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+        connection.exec_driver_sql(level)
+        connection.commit()
+    event.listen(engine, "engine_connect", _sets_something)
+    assert "t" == get_lazy_class(engine).t.name
+    event.remove(engine, "engine_connect", _sets_something)
+    assert "t" == get_lazy_class(engine.execution_options(stream_results=True)).t.name
+    assert "t" == get_lazy_class(engine.execution_options()).t.name
+    with engine.connect() as connection:
+        assert "repeatable read" == connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+    engine.dispose()
+
+
+def test_a_check_leaves_no_time_limit_in_a_transaction(postgresql_db: Database) -> None:
+    """A check through the caller's own connection does not change how long its statements wait for a lock."""
+    postgresql_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    engine = postgresql_db.make_engine()
+    db = get_lazy_class(engine)
+    assert "t" == db.t.name
+    db.invalidate("t")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("BEGIN")
+        assert db.get("t", connection=connection) is db.metadata.tables["t"]
+        assert "0" == connection.exec_driver_sql("SHOW lock_timeout").scalar()
+        connection.exec_driver_sql("ROLLBACK")
+
+
 def test_user_with_few_privileges(mariadb_db: Database) -> None:
     """To a MariaDB user who may see some tables only, a name that does not exist is not found, nor is a hidden one."""
     user, secret = f"u{uuid.uuid4().hex[:12]}", "Correct-Horse-9"
@@ -92,3 +208,55 @@ def test_user_with_few_privileges(mariadb_db: Database) -> None:
     finally:
         engine.dispose()
         mariadb_db.execute(*(f"DROP USER {user}@{host}" for host in hosts))
+
+
+def test_two_broken_views_are_both_named(sqlite_db: Database) -> None:
+    """`preload_all` of a schema in which several views are broken names each of them, and loads the rest."""
+    sqlite_db.execute(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY)",
+        "CREATE VIEW broken_one AS SELECT * FROM nowhere",
+        "CREATE VIEW broken_two AS SELECT * FROM nowhere",
+    )
+    db = get_lazy_class(sqlite_db.engine)
+    with pytest.raises(ReflectionError) as raised:
+        db.preload_all()
+    assert "broken_one" in str(raised.value)
+    assert "broken_two" in str(raised.value)
+    assert 1 == db.cache_info().loaded
+
+
+def test_something_else_than_a_connection_is_named(sqlite_db: Database) -> None:
+    """A Session passed as `connection=` is a TypeError that says what to pass instead."""
+    sqlite_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    db = get_lazy_class(sqlite_db.engine)
+    given: Any
+    with Session(sqlite_db.engine) as given, pytest.raises(TypeError, match=r"Session: pass session\.connection\(\)"):
+        db.get("t", connection=given)
+    with pytest.raises(TypeError, match=r"Engine: pass what engine\.connect\(\) returns"):
+        db.preload("t", connection=sqlite_db.engine)  # type: ignore[arg-type]
+
+
+def test_name_that_is_not_hashable(sqlite_db: Database) -> None:
+    """A name that is a list is a TypeError that says what a name is."""
+    db = get_lazy_class(sqlite_db.engine)
+    name: Any = []
+    with pytest.raises(TypeError, match="a table is asked for by its name, a str, not list"):
+        db[name]
+
+
+def test_invalidating_unknown_names_takes_a_bounded_memory(sqlite_db: Database) -> None:
+    """Names that are not loaded can be invalidated for ever, and a loaded table is still the same object after."""
+    sqlite_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    db = get_lazy_class(sqlite_db.engine)
+    table = db.t
+
+    def kept() -> int:
+        tracemalloc.start()
+        for number in range(30_000):
+            db.invalidate(f"unknown {number}")
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size
+
+    assert kept() < 4_000_000
+    assert db.t is table

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from lazy_alchemy import LazyDB, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector
 
+from .databases import LEAN
 from .fakes import count_checkouts, together
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 THREADS = 32
 TABLES = 50
-ROUNDS = 200
-FEWER_ROUNDS = 20  # where every access asks the database
+ROUNDS = 50 if LEAN else 200
+FEWER_ROUNDS = 5 if LEAN else 20  # where every access asks the database
 
 
 class CountingReflector(InspectorReflector):

@@ -43,10 +43,10 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time, for everything that reckons with it."""
-    from lazy_alchemy import _accessors, _loading, _locks, _requests
+    from lazy_alchemy import _accessors, _loading, _locks, _registry, _requests
 
     clock = Clock()
-    for module in (catalog, _accessors, _loading, _locks, _requests):
+    for module in (catalog, _accessors, _loading, _locks, _registry, _requests):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

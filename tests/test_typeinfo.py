@@ -222,6 +222,7 @@ def test_dialect_of_the_engine_is_not_needed() -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE t (a VARCHAR(9), b DECIMAL(3, 1))")
         table = Table("t", MetaData(), autoload_with=connection)
+    engine.dispose()
     assert [TypeInfo.of(column.type) for column in table.columns] == [
         TypeInfo.of(types.VARCHAR(9)),
         TypeInfo.of(types.DECIMAL(3, 1)),

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from sqlalchemy import Engine
 from typing_extensions import Self
 
 from lazy_alchemy._connections import database_name
 from lazy_alchemy._engines import shared_by
-from lazy_alchemy._registry import LazyDBMeta, LazyTable
+from lazy_alchemy._registry import LazyDBMeta, LazyTable, OnDrift, checked_on_drift
 from lazy_alchemy._tables import CustomTable
 
 if TYPE_CHECKING:
@@ -45,33 +45,63 @@ class Accessor(metaclass=LazyDBMeta):
     Every public name of it is one that no table can have as an attribute, so there are few.
     """
 
-    def __init__(
+    # By attribute, the tables that expire, and when. On the class it is empty: __getattr__ may come before __init__.
+    # Any: which table it is only its declaration knows.
+    _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any], float]] = {}  # noqa: RUF012 - never changed
+
+    def __init__(  # noqa: PLR0917  its subclasses alone call it
         self,
         engine: Engine,
         cache_ttl: float | None,
         schema: str | Unset | None,
         cache: Cache | None,
         reflector: Reflector | None,
+        on_drift: OnDrift | Unset,
     ) -> None:
         """See ``LazyDB``; the engine has been checked."""
         self._sync_engine = engine
         self._ttl = _checked_ttl(cache_ttl)
         self._schema = type(self).__schema__ if isinstance(schema, Unset) else _checked_schema(schema)
+        drift = type(self).__on_drift__ if isinstance(on_drift, Unset) else checked_on_drift(on_drift)
+        self._on_drift: OnDrift = drift
         self._shared = shared_by(engine)
         self._catalog = self._shared.catalog(engine, reflector, cache)
         self._begin()
 
     def _begin(self) -> None:
         self._hits: dict[str, tuple[CustomTable, float]] = {}
+        self._compared: dict[str, CustomTable] = {}
         self._catalog.register(self)
 
     # These two keep what was loaded where reading it takes no lock. The catalog calls them, holding its own.
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
-        self._hits[key[1]] = (table, until)
+        if not self._awaits_comparison(key[1], table):
+            self._hits[key[1]] = (table, until)
 
     def _forget(self) -> None:
         self._hits.clear()
+
+    # A declared table is compared with its annotations once for each shape it has; before, nobody remembers it.
+
+    def _awaits_comparison(self, name: str, table: CustomTable) -> bool:
+        return name in type(self).__named__ and self._compared.get(name) is not table
+
+    def _declared_well(self, name: str, table: CustomTable) -> CustomTable:
+        """Return ``table`` once it was compared with its declaration, if it has one. No lock is held, no I/O done.
+
+        Raises:
+            DriftError: It is not what its annotations say, and the accessor has ``on_drift="raise"``.
+        """
+        if self._awaits_comparison(name, table):
+            from lazy_alchemy._declarations import bind
+            from lazy_alchemy._drift import compare
+
+            declared = type(self).__named__[name]
+            bind(table, declared)
+            compare(table, declared, self._on_drift)
+            self._compared[name] = table
+        return table
 
     def _key(self, name: str) -> Key:
         return (self._schema, _checked_name(name))
@@ -165,6 +195,7 @@ class LazyDB(Accessor):
         schema: str | Unset | None = UNSET,
         cache: Cache | None = None,
         reflector: Reflector | None = None,
+        on_drift: OnDrift | Unset = UNSET,
     ) -> None:
         """Make an accessor; nothing is loaded, and no connection is made.
 
@@ -174,16 +205,20 @@ class LazyDB(Accessor):
             schema: The schema; None for the connection's default. Left out, it is the class's.
             cache: Where TableInfos are kept besides. The accessor then shares no tables with others of the engine.
             reflector: How the database is read. The accessor then shares no tables with others of the engine.
+            on_drift: What is done when a declared table is first used and is not what its annotations say: "warn" (a
+                ``DriftWarning`` that lists each difference), "raise" (a ``DriftError``; columns that are merely not
+                declared only warn), or "ignore". Left out, it is the class's.
 
         Raises:
             TypeError: ``engine`` is not an Engine, or another argument is not of its type.
             ValueError: ``cache_ttl`` is negative or not a number.
         """
-        super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector)
+        super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector, on_drift)
         self._engine = engine
 
     def _begin(self) -> None:
         self._raised: dict[tuple[int, str], AttributeError] = {}
+        self._expiring = {}
         super()._begin()
 
     @property
@@ -207,16 +242,20 @@ class LazyDB(Accessor):
         Raises:
             TableNotFoundError: It does not exist.
             ReflectionError: It cannot be loaded.
+            DriftError: It is declared otherwise, and the accessor has ``on_drift="raise"``.
 
         Round trips: none if it is loaded and has not expired; else those of the reflector (see ``InspectorReflector``).
         """
         if connection is not None:
             key = self._key(name)
-            return self._catalog.through(connection, [key], self._ttl)[key]
-        hit = self._hits.get(name)
-        if hit is not None and (self._ttl is None or time.monotonic() < hit[1]):
-            return hit[0]
-        return self._catalog.table(self._key(name), self._ttl, self)
+            return self._declared_well(key[1], self._catalog.through(connection, [key], self._ttl)[key])
+        try:
+            table, until = self._hits[name]
+            if self._ttl is None or time.monotonic() < until:
+                return table
+        except (KeyError, TypeError):  # it is not loaded, or not even hashable
+            pass
+        return self._declared_well(name, self._catalog.table(self._key(name), self._ttl, self))
 
     def __getitem__(self, name: str) -> CustomTable:
         """Return the table called ``name``; see ``get``."""
@@ -224,14 +263,19 @@ class LazyDB(Accessor):
 
     def __getattr__(self, name: str) -> CustomTable:
         """Return the table called ``name``, which must not begin with an underscore; see ``get``."""
+        try:
+            table, until = self._expiring[name]
+            if time.monotonic() < until:
+                return table
+        except KeyError:
+            pass
         if name.startswith("_"):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}; a table of that name is db[{name!r}]"
             )
         if name in type(self).__reserved__:
             # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
-            table: CustomTable = object.__getattribute__(self, name)
-            return table
+            return cast("CustomTable", object.__getattribute__(self, name))  # cast: it does not return
         # Python comes here once more after a declared accessor has raised: that is the answer.
         raised = self._raised.pop((threading.get_ident(), name), None)
         if raised is not None:
@@ -247,16 +291,21 @@ class LazyDB(Accessor):
             raise
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
+        if self._awaits_comparison(key[1], table):
+            return
         super()._remember(key, table, until)
-        if until == math.inf:
-            for attribute in self._attributes(key[1]):
+        for attribute in self._attributes(key[1]):
+            if until == math.inf:
                 # An instance's own attribute is found before a declaration and before __getattr__.
                 vars(self)[attribute] = table
+            else:
+                self._expiring[attribute] = table, until
 
     def _forget(self) -> None:
         for name in self._hits:
             for attribute in self._attributes(name):
                 vars(self).pop(attribute, None)
+        self._expiring.clear()
         super()._forget()
 
     def _attributes(self, name: str) -> Sequence[str]:

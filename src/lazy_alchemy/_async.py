@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from typing_extensions import TypeIs
 
 from lazy_alchemy._accessors import UNSET, Accessor, Unset, checked_engine
+from lazy_alchemy._connections import not_a_connection
 from lazy_alchemy._locks import in_thread, require_asyncio
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._catalog import Key
     from lazy_alchemy._protocols import Cache, Reflector
-    from lazy_alchemy._registry import LazyTable
+    from lazy_alchemy._registry import LazyTable, OnDrift
     from lazy_alchemy._tables import CustomTable
 
 __all__ = ["AsyncLazyDBAccessor", "is_async_engine"]
@@ -47,6 +48,7 @@ class AsyncLazyDBAccessor(Accessor):
         schema: str | Unset | None = UNSET,
         cache: Cache | None = None,
         reflector: Reflector | None = None,
+        on_drift: OnDrift | Unset = UNSET,
     ) -> None:
         """Make an accessor; nothing is loaded, and no connection is made.
 
@@ -57,6 +59,8 @@ class AsyncLazyDBAccessor(Accessor):
             cache: Where TableInfos are kept besides; it is called in worker threads. The accessor then shares no tables
                 with others of the engine.
             reflector: How the database is read. The accessor then shares no tables with others of the engine.
+            on_drift: What is done when a declared table is first used and is not what its annotations say, see
+                ``LazyDB``. Left out, it is the class's.
 
         Raises:
             TypeError: ``engine`` is not an engine, or another argument is not of its type.
@@ -64,7 +68,7 @@ class AsyncLazyDBAccessor(Accessor):
         """
         self._async_engine = engine if is_async_engine(engine) else None
         sync_engine = engine.sync_engine if is_async_engine(engine) else checked_engine(type(self).__name__, engine)
-        super().__init__(sync_engine, cache_ttl, schema, cache, reflector)
+        super().__init__(sync_engine, cache_ttl, schema, cache, reflector, on_drift)
 
     @property
     def engine(self) -> Engine | AsyncEngine:
@@ -87,6 +91,7 @@ class AsyncLazyDBAccessor(Accessor):
         Raises:
             TableNotFoundError: It does not exist.
             ReflectionError: It cannot be loaded.
+            DriftError: It is declared otherwise, and the accessor has ``on_drift="raise"``.
             TypeError: The accessor has an AsyncEngine, and the running event loop is not asyncio's.
 
         Round trips: none if it is loaded and has not expired, and then it does not yield to other tasks either; else
@@ -94,17 +99,25 @@ class AsyncLazyDBAccessor(Accessor):
         """
         if connection is not None:
             key = self._key(name)
-            return (await self._through(connection, [key]))[key]
-        hit = self._hits.get(name)
-        if hit is not None and (self._ttl is None or time.monotonic() < hit[1]):
-            return hit[0]
-        return await self._catalog.table_async(self._key(name), self._ttl, self, self._loop_engine())
+            return self._declared_well(key[1], (await self._through(connection, [key]))[key])
+        try:
+            table, until = self._hits[name]
+            if self._ttl is None or time.monotonic() < until:
+                return table
+        except (KeyError, TypeError):  # it is not loaded, or not even hashable
+            pass
+        table = await self._catalog.table_async(self._key(name), self._ttl, self, self._loop_engine())
+        return self._declared_well(name, table)
 
-    def __getitem__(self, name: str) -> Awaited:
+    def _hit(self, name: str) -> CustomTable | None:
+        hit = self._hits.get(name)
+        return None if hit is None or (self._ttl is not None and time.monotonic() >= hit[1]) else hit[0]
+
+    def __getitem__(self, name: str) -> Awaitable[CustomTable]:
         """Return an awaitable of the table called ``name``; see ``get``."""
         return Awaited(self, self._key(name)[1])
 
-    def __getattr__(self, name: str) -> Awaited:
+    def __getattr__(self, name: str) -> Awaitable[CustomTable]:
         """Return an awaitable of the table called ``name``, which must not begin with an underscore; see ``get``."""
         if name.startswith("_"):
             raise AttributeError(
@@ -120,6 +133,8 @@ class AsyncLazyDBAccessor(Accessor):
         if isinstance(connection, Connection):
             # The thread has the caller's own connection: the caller waits for it even when cancelled.
             return await in_thread(self._catalog.through, connection, keys, self._ttl, abandon=False)
+        if not hasattr(connection, "run_sync"):
+            raise not_a_connection(connection)
         return await connection.run_sync(self._catalog.through, keys, self._ttl)
 
     def _loop_engine(self) -> AsyncEngine | None:
@@ -212,7 +227,10 @@ class Awaited:
     def __await__(self) -> Generator[Any, Any, CustomTable]:
         # Any: what an event loop sends and receives.
         """Return the table; see ``AsyncLazyDBAccessor.get``."""
-        return (yield from self._accessor.get(self._name).__await__())
+        table = self._accessor._hit(self._name)  # pyright: ignore[reportPrivateUsage]  # its public names are tables
+        if table is None:
+            table = yield from self._accessor.get(self._name).__await__()
+        return table
 
     def __getattr__(self, name: str) -> Any:
         """Raise an AttributeError that says what is missing: an await."""

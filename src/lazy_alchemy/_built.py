@@ -32,8 +32,9 @@ class BuiltTables:
     ORM objects without that table, and afterwards orders tables as ever.
     """
 
-    def __init__(self) -> None:
-        """Make an empty MetaData."""
+    def __init__(self, dialect: str) -> None:
+        """Make an empty MetaData, for tables of the dialect of that name."""
+        self.dialect = dialect
         self.metadata = MetaData()
         self._tables: dict[_Key, CustomTable] = {}
         self._dangling: defaultdict[_Key, list[ForeignKeyConstraint]] = defaultdict(list)
@@ -63,10 +64,9 @@ class BuiltTables:
             self.replace({(info.schema, info.name): info})
         return self.table(info)
 
-    @staticmethod
-    def apart(info: TableInfo) -> CustomTable:
+    def apart(self, info: TableInfo) -> CustomTable:
         """Return a table of its own MetaData, which joins with no other."""
-        return build_table(info, MetaData())
+        return build_table(info, MetaData(), self.dialect)
 
     def replace(self, changed: Mapping[_Key, TableInfo | None]) -> None:
         """Put tables of new shapes (None: nothing) in the place of the old ones, where these have been built.
@@ -130,7 +130,7 @@ class BuiltTables:
             # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second of the two stands apart.
             table = self.apart(info)
         else:
-            table = build_table(info, self.metadata)
+            table = build_table(info, self.metadata, self.dialect)
             for constraint, target in references(table):
                 if constraint.use_alter:
                     self._dangling[target].append(constraint)

@@ -12,8 +12,10 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from sqlalchemy import Connection
+
 from lazy_alchemy._built import BuiltTables
-from lazy_alchemy._connections import database_name, pool_capacity
+from lazy_alchemy._connections import database_name, not_a_connection, pool_capacity
 from lazy_alchemy._entries import Entries
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError
 from lazy_alchemy._loading import Found, Key, Load, Missing, Outcome
@@ -23,7 +25,7 @@ from lazy_alchemy._requests import Request
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from sqlalchemy import Connection, Engine, MetaData
+    from sqlalchemy import Engine, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from lazy_alchemy._entries import Moment
@@ -84,7 +86,8 @@ class Catalog:
 
     All state is guarded by the lock of ``_flights``, which is never held across I/O. Accessors that were given a table
     are told, under that lock, whenever one that they hold might no longer be right; so what they hold needs no lock to
-    be read.
+    be read. No comprehension with a condition stands in a ``with`` of the lock: in Python 3.13 an interruption between
+    two of its turns would leave the lock held.
 
     The methods that take ``engine`` are for event loops: with an AsyncEngine the load is a task of the running loop,
     with None a worker thread carries it, and shares it with all threads.
@@ -96,7 +99,7 @@ class Catalog:
         self._load = load
         self._flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, pool_capacity(engine.pool) or _LOADS))
         self._entries = Entries()
-        self._built = BuiltTables()
+        self._built = BuiltTables(engine.dialect.name)
         # What only one connection may see: tables that were got through the same one join each other.
         self._apart: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
         self._uncommitted: set[Key] = set()
@@ -171,9 +174,10 @@ class Catalog:
         Raises:
             TableNotFoundError: Some do not exist; the others are loaded.
             ReflectionError: Some cannot be loaded; the others are.
+            TypeError: It is not a connection.
             ValueError: The connection belongs to another engine.
         """
-        self._check_engine(connection)
+        self._check_connection(connection)
         request = self._request(keys, ttl)
         with self._flights.lock:
             needs = request.needs(self._entries)
@@ -195,15 +199,19 @@ class Catalog:
                     found = outcome.get(key)
                     request.private[key] = found.info if isinstance(found, Found) else known[key]
             self._raise_failures(request)
-            apart = self._apart.get(connection)
-            if request.private and apart is None:
-                apart = self._apart[connection] = BuiltTables()
-            return {
-                key: apart.latest(request.private[key])
-                if apart is not None and key in request.private
-                else self._built.table(self._entries[key].info)
-                for key in request.keys
-            }
+            return self._tables_of(request, connection)
+
+    def _tables_of(self, request: Request, connection: Connection) -> dict[Key, CustomTable]:
+        """Return the Tables of a request that has come to its end on ``connection``. The lock is held."""
+        apart = self._apart.get(connection)
+        if request.private and apart is None:
+            apart = self._apart[connection] = BuiltTables(self._built.dialect)
+        return {
+            key: apart.latest(request.private[key])
+            if apart is not None and key in request.private
+            else self._built.table(self._entries[key].info)
+            for key in request.keys
+        }
 
     def names(self, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema`` and what they are; one round trip.
@@ -235,7 +243,8 @@ class Catalog:
     def loaded(self, schema: str | None) -> list[Key]:
         """Return the keys of the loaded tables of ``schema``."""
         with self._flights.lock:
-            return [key for key in self._entries if key[0] == schema]
+            keys = list(self._entries)
+        return [key for key in keys if key[0] == schema]
 
     def invalidate(self, keys: Collection[Key] | None) -> None:
         """Have ``keys`` (None: everything) checked at their next use; a table found unchanged stays the same object."""
@@ -373,7 +382,7 @@ class Catalog:
         """Load what ``flight`` carries, publish it, and wake those who wait, whatever happens."""
         try:
             with self._flights.slot():
-                self._arrive(flight, self._load.fly(flight, self._known))
+                self._arrive(flight, self._load.fly(flight, self.infos))
         except BaseException as error:
             self._fail(flight, error)
             if not isinstance(error, Exception):
@@ -388,7 +397,7 @@ class Catalog:
         flight.claim()  # where the event loop starts tasks eagerly, nobody could say before now who carries it
         try:
             async with self._flights.loop_slot():
-                self._arrive(flight, await self._load.fly_async(engine, flight, self._known))
+                self._arrive(flight, await self._load.fly_async(engine, flight, self.infos))
         except BaseException as error:
             self._fail(flight, error)
             if not isinstance(error, Exception):
@@ -398,7 +407,8 @@ class Catalog:
         if self._load.asks_cache:
             await in_thread(self._tell, flight)
 
-    def _known(self, keys: Collection[Key]) -> dict[Key, TableInfo]:
+    def infos(self, keys: Collection[Key]) -> dict[Key, TableInfo]:
+        """Return what is known of those of ``keys`` that are loaded; no round trip."""
         with self._flights.lock:
             return self._entries.infos(keys)
 
@@ -441,9 +451,10 @@ class Catalog:
                 ):
                     self._forget()
             self._entries.enter(published, moment)
-            self._uncommitted |= {
+            # A generator: in CPython 3.13 a signal in a comprehension with `if` goes past the `with` around it.
+            self._uncommitted.update(
                 key for key, found in published.items() if not isinstance(found, Exception) and found.uncommitted
-            }
+            )
             if self._uncommitted and moment[0] < self._rolled_back:
                 self.roll_back()  # it was read before, and is published after
             return published
@@ -467,14 +478,17 @@ class Catalog:
     def _kept(self, flight: _Flight) -> dict[Key, tuple[TableInfo, float]]:
         """Return what ``flight`` found and is still believed: the cache is told of nothing else."""
         with self._flights.lock:
-            return {
-                key: (entry.info, entry.reflected_at)
-                for key, found in flight.outcome.items()
-                if not (isinstance(found, Found) and found.cached)
-                and (entry := self._entries.get(key)) is not None
-                and entry.began == flight.began
-                and flight.began >= self._entries.invalidation(key)[0]
-            }
+            return self._believed(flight)
+
+    def _believed(self, flight: _Flight) -> dict[Key, tuple[TableInfo, float]]:
+        return {
+            key: (entry.info, entry.reflected_at)
+            for key, found in flight.outcome.items()
+            if not (isinstance(found, Found) and found.cached)
+            and (entry := self._entries.get(key)) is not None
+            and entry.began == flight.began
+            and flight.began >= self._entries.invalidation(key)[0]
+        }
 
     def _forget(self) -> None:
         for accessor in self._accessors:
@@ -494,8 +508,9 @@ class Catalog:
         """Raise what the caller must hear; a table that merely could not be checked is served as it is."""
         if request.missing:
             raise self._not_found(request.missing)
-        for error in request.unserved(self._entries).values():
-            raise _copy(error)
+        errors = request.unserved(self._entries)
+        if errors:
+            raise _together(list(errors.values()))
 
     def _not_found(self, missing: Mapping[Key, Missing]) -> TableNotFoundError:
         engine = self._engine()
@@ -507,7 +522,9 @@ class Catalog:
             available=first.available,
         )
 
-    def _check_engine(self, connection: Connection) -> None:
+    def _check_connection(self, connection: object) -> None:
+        if not isinstance(connection, Connection):
+            raise not_a_connection(connection)
         engine = self._engine()
         if engine is not None and connection.engine is not engine and connection.engine.pool is not engine.pool:
             raise ValueError(
@@ -516,8 +533,10 @@ class Catalog:
             )
 
 
-def _copy(error: Exception) -> LazyAlchemyError:
-    """Return an error of its own for each of the calls that share a load which failed."""
-    copied = ReflectionError(*error.args)
-    copied.__cause__ = error.__cause__ if isinstance(error, ReflectionError) else error
-    return copied
+def _together(errors: list[Exception]) -> LazyAlchemyError:
+    """Return an error of its own for each of the calls that share a load which failed, naming all that failed."""
+    texts = dict.fromkeys(map(str, errors))
+    first = errors[0]
+    raised = ReflectionError("\n".join(texts))
+    raised.__cause__ = first.__cause__ if isinstance(first, ReflectionError) else first
+    return raised

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Holders",
     "Loan",
+    "autocommits",
     "borrow",
     "database_key",
     "database_name",
@@ -35,6 +36,7 @@ __all__ = [
     "in_transaction",
     "is_locked",
     "lend",
+    "not_a_connection",
     "pool_capacity",
     "reflection_error",
     "savepoint",
@@ -144,28 +146,34 @@ class Loan(NamedTuple):
 
 
 @contextmanager
-def lend(engine: Engine) -> Generator[Loan, None, None]:
+def lend(engine: Engine, *, autocommit: bool = False) -> Generator[Loan, None, None]:
     """Yield a connection of ``engine`` for reading; see ``hands_off``.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: There is no connection to be had.
     """
-    with engine.connect() as connection, hands_off(connection) as loan:
+    with engine.connect() as connection, hands_off(connection, autocommit=autocommit) as loan:
         yield loan
 
 
 @contextmanager
-def hands_off(connection: Connection) -> Generator[Loan, None, None]:
+def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[Loan, None, None]:
     """Yield a connection that was just taken from its pool; no transaction that somebody else began on it is ended.
 
     A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is
     in a transaction, it is read from within the transaction, and neither committed nor rolled back.
+
+    Args:
+        connection: The connection.
+        autocommit: Whether the reader would like to do without a transaction, to save its round trips.
     """
     pool = connection.engine.pool
     # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another
     # thread begins meanwhile.
-    if not shares_connections(pool) or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
-        yield Loan(connection, foreign=False)
+    shared = shares_connections(pool)
+    if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
+        with _autocommit(connection, wanted=autocommit and not shared):
+            yield Loan(connection, foreign=False)
         return
     if connection.dialect.name == "sqlite":
         # Private, and without effect where it does not exist: the Connection announces no transaction, so that a
@@ -176,9 +184,57 @@ def hands_off(connection: Connection) -> Generator[Loan, None, None]:
         yield Loan(connection, foreign=True)
 
 
+@contextmanager
+def _autocommit(connection: Connection, *, wanted: bool) -> Generator[None, None, None]:
+    """Read without a transaction if that is ``wanted`` and leaves no trace; the connection is then as it was.
+
+    It is not where a transaction is open (a listener has executed something), where somebody listens for "begin" (to
+    say ``SET LOCAL``, which needs a transaction), where cursors are the server's, which live in a transaction, and
+    where the driver cannot tell. Not through SQLAlchemy's ``isolation_level``, which is set back to the engine's and
+    not to what a listener or a ``creator`` has set.
+    """
+    options = connection.get_execution_options()
+    dbapi: Any = connection.connection.dbapi_connection  # Any: each driver has attributes of its own
+    if (
+        not wanted
+        or connection.in_transaction()
+        or connection.dispatch.begin
+        or options.get("stream_results")
+        or options.get("yield_per")
+        or getattr(dbapi, "autocommit", None) is not False
+        or in_transaction(connection)
+    ):
+        yield
+        return
+    dbapi.autocommit = True
+    try:
+        yield
+    finally:
+        connection.rollback()  # SQLAlchemy's record of a transaction; the database has none
+        if not connection.invalidated:
+            dbapi.autocommit = False
+
+
+def autocommits(connection: Connection) -> bool:
+    """Return whether each statement on ``connection`` is a transaction by itself, as far as the driver can tell."""
+    dbapi: Any = connection.connection.dbapi_connection  # Any: each driver has attributes of its own
+    return getattr(dbapi, "autocommit", None) is True and not in_transaction(connection)
+
+
 def shares_connections(pool: Pool) -> bool:
     """Return whether ``pool`` hands out a connection that somebody else has already."""
     return isinstance(pool, (StaticPool, SingletonThreadPool))
+
+
+def not_a_connection(given: object) -> TypeError:
+    """Return the error for what was passed as ``connection=`` and is none."""
+    remedy = {
+        "Session": "session.connection()",
+        "AsyncSession": "await session.connection()",
+        "Engine": "what engine.connect() returns",
+        "AsyncEngine": "what engine.connect() returns",
+    }.get(type(given).__name__, "what engine.connect() returns, or session.connection()")
+    return TypeError(f"connection= takes a connection of SQLAlchemy, not {type(given).__name__}: pass {remedy}.")
 
 
 @contextmanager
@@ -241,6 +297,9 @@ def in_transaction(connection: Connection) -> bool:
     flags = getattr(driver, "server_status", None)  # pymysql; 1 is SERVER_STATUS_IN_TRANS
     if isinstance(flags, int):
         return bool(flags & 1)
+    status = getattr(driver, "_transaction_status", None)  # pg8000, which has no public one
+    if isinstance(status, bytes):
+        return status != b"I"
     asked = getattr(driver, "is_in_transaction", None)  # asyncpg
     return bool(asked()) if callable(asked) else True
 

@@ -48,7 +48,7 @@ class Shared:
             if self._shared is not None and not private:
                 return self._shared
             load = Load(
-                engine, InspectorReflector() if reflector is None else reflector, cache, self._holders, self._token
+                engine, _reflector_of(engine) if reflector is None else reflector, cache, self._holders, self._token
             )
             catalog = Catalog(engine, load)
             self._catalogs.add(catalog)
@@ -69,6 +69,15 @@ class Shared:
         """Do as ``invalidate`` does, in an event loop."""
         for catalog in self._all():
             await catalog.invalidate_async(keys)
+
+
+def _reflector_of(engine: Engine) -> Reflector:
+    """Return the best reflector that there is for a database."""
+    if engine.dialect.name == "postgresql":
+        from lazy_alchemy.reflectors import PostgresReflector
+
+        return PostgresReflector()
+    return InspectorReflector()
 
 
 _engines: weakref.WeakKeyDictionary[Engine, Shared] = weakref.WeakKeyDictionary()

@@ -26,6 +26,9 @@ RETRY = 5.0
 _REMEMBERED = 1000
 """How many names that do not exist are remembered, so that a load that lands late does not bring one of them back."""
 
+_INVALIDATED = 10_000
+"""How many names that are not loaded can be invalidated one by one before that counts as invalidating everything."""
+
 Moment: TypeAlias = "tuple[int, float, float]"
 """When a load began: the tick of the catalog's clock, ``time.monotonic()`` and ``time.time()``."""
 
@@ -111,6 +114,9 @@ class Entries:
             self._invalidated.clear()
         else:
             self._invalidated.update(dict.fromkeys(keys, (tick, now)))
+            if len(self._invalidated) > len(self._entries) + _INVALIDATED:
+                self.invalidate(None, tick, now)
+                return
         for key in self._entries if keys is None else keys:
             if key in self._entries:
                 self._entries[key].failed = -math.inf

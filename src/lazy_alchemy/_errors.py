@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["LazyAlchemyError", "ModelError", "ReflectionError", "TableNotFoundError"]
+__all__ = [
+    "DriftError",
+    "DriftWarning",
+    "LazyAlchemyError",
+    "ModelError",
+    "ReflectionError",
+    "TableNotFoundError",
+    "UnknownTypeWarning",
+]
 
 
 class LazyAlchemyError(Exception):
@@ -37,14 +45,14 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
         schema: str | None = None,
     ) -> None:
         """Word the message for ``names``; see the class for the arguments."""
-        self.names = tuple(names)
+        self.names: tuple[str, ...] = tuple(names)
         self.database = database
         self.schema = schema
-        self.available = tuple(sorted(available))
+        self.available: tuple[str, ...] = tuple(sorted(available))
         self._args = (self.names, database, self.available, schema)
         super().__init__(self._message())
         if len(self.names) == 1:
-            self.name = self.names[0]
+            self.name: str | None = self.names[0]
 
     def _message(self) -> str:
         where = f"database {self.database!r}"
@@ -92,3 +100,18 @@ class ReflectionError(LazyAlchemyError):
 
 class ModelError(LazyAlchemyError):
     """A table cannot be made into the class that was asked for; the message says what to do."""
+
+
+class DriftError(LazyAlchemyError):
+    """A declared table is not what its annotations say, and its registry has ``on_drift="raise"``.
+
+    The message lists each difference. ``lazy-alchemy check`` finds them all before anything runs.
+    """
+
+
+class DriftWarning(UserWarning):
+    """A declared table is not what its annotations say; the message lists each difference."""
+
+
+class UnknownTypeWarning(UserWarning):
+    """A column's type is one that nobody knows in Python: its field is ``Any``. The message says what to do."""

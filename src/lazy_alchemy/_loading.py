@@ -10,7 +10,7 @@ import time
 import weakref
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from sqlalchemy.exc import DBAPIError
 
@@ -33,7 +33,7 @@ from lazy_alchemy._protocols import CacheEntry, TableKey
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Dialect, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from lazy_alchemy._locks import Flight
@@ -142,7 +142,7 @@ class Load:
         if flight.began:
             return dict(cached)
         try:
-            with lend(self._required_engine()) as loan:
+            with lend(self._required_engine(), autocommit=self._autocommits()) as loan:
                 return self._look_for(flight, cached, known, loan)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._flight_failure(flight, error)
@@ -155,7 +155,7 @@ class Load:
             return dict(cached)
 
         def read(connection: Connection) -> dict[Key, Outcome]:
-            with hands_off(connection) as loan:
+            with hands_off(connection, autocommit=self._autocommits()) as loan:
                 return self._look_for(flight, cached, known, loan)
 
         try:
@@ -191,7 +191,7 @@ class Load:
         """
         try:
             with borrow(connection) as loan:
-                return self._look(loan, keys, known)
+                return self._diverted(loan, self._look(loan, keys, known))
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._failure(keys, error)
             raise failure from failure.__cause__
@@ -203,7 +203,7 @@ class Load:
             ReflectionError: The database cannot be asked.
         """
         try:
-            with lend(self._required_engine()) as loan:
+            with lend(self._required_engine(), autocommit=self._autocommits()) as loan:
                 return self._list(loan, schema)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._list_failure(error)
@@ -213,7 +213,7 @@ class Load:
         """Do as ``names`` does, through ``engine``."""
 
         def read(connection: Connection) -> Mapping[str, TableKind]:
-            with hands_off(connection) as loan:
+            with hands_off(connection, autocommit=self._autocommits()) as loan:
                 return self._list(loan, schema)
 
         try:
@@ -298,17 +298,37 @@ class Load:
         """Read ``keys``, and find out what of them the connection's transaction may have made, changed or removed."""
         outcome = self._read(loan.connection, keys, known, foreign=loan.foreign)
         if loan.sees_uncommitted:
-            for schema, names in _by_schema(keys).items():
-                with savepoint(loan.connection, foreign=True):
-                    uncommitted = self._uncommitted(loan.connection, names, schema)
-                for name in names:
-                    found = outcome[schema, name]
-                    if isinstance(found, Missing) or (isinstance(found, Found) and name in uncommitted):
-                        outcome[schema, name] = replace(found, private=not loan.is_shared, uncommitted=True)
+            marked = self._asked("uncommitted", loan, outcome, otherwise=True)
+            outcome |= _marked(outcome, marked, private=not loan.is_shared, uncommitted=True)
         for key, found in outcome.items():
             if isinstance(found, Found) and found.info.kind.is_temporary:
                 outcome[key] = replace(found, private=True)
         return outcome
+
+    def _diverted(self, loan: Loan, outcome: dict[Key, Outcome]) -> dict[Key, Outcome]:
+        """Make private what other connections would not find, or find elsewhere."""
+        if loan.is_shared:
+            return outcome
+        return outcome | _marked(outcome, self._asked("diverted", loan, outcome, otherwise=False), private=True)
+
+    def _asked(self, method: str, loan: Loan, outcome: Mapping[Key, Outcome], *, otherwise: bool) -> set[Key]:
+        """Return the found keys of which a method of ``ConnectionAware`` says that it is so.
+
+        Args:
+            method: The method.
+            loan: The connection.
+            outcome: What was found on it.
+            otherwise: Whether it is so where the reflector does not have the method.
+        """
+        found = [key for key, result in outcome.items() if isinstance(result, Found)]
+        ask: Callable[..., Collection[str]] | None = getattr(self._reflector, method, None)
+        if ask is None:
+            return set(found) if otherwise else set()
+        said: set[Key] = set()
+        for schema, names in _by_schema(found).items():
+            with savepoint(loan.connection, foreign=loan.foreign):
+                said.update((schema, name) for name in ask(loan.connection, names, schema=schema))
+        return said
 
     def _read(
         self,
@@ -323,7 +343,17 @@ class Load:
             fresh = [name for name in names if (schema, name) not in known]
             loaded = {name: known[schema, name] for name in names if (schema, name) in known}
             if loaded:
-                now = self._fingerprints(connection, loaded, schema, foreign=foreign)
+                try:
+                    now = self._fingerprints(connection, loaded, schema, foreign=foreign)
+                except DBAPIError as error:
+                    if foreign or not fresh or not _has_waited(error):
+                        raise
+                    # Nobody who wants another table has to hear of it.
+                    connection.rollback()
+                    failure = self._failure([(schema, name) for name in loaded], error)
+                    outcome.update(((schema, name), failure) for name in loaded)
+                    loaded = {}
+                    now = {}
                 for name, info in loaded.items():
                     if name in now and now[name] == info.fingerprint:
                         outcome[schema, name] = Found(info)
@@ -376,9 +406,9 @@ class Load:
             **self._reflect(connection, names[half:], schema, foreign=foreign),
         }
 
-    def _uncommitted(self, connection: Connection, names: Collection[str], schema: str | None) -> Collection[str]:
-        uncommitted: Callable[..., Collection[str]] | None = getattr(self._reflector, "uncommitted", None)
-        return names if uncommitted is None else uncommitted(connection, names, schema=schema)
+    def _autocommits(self) -> bool:
+        ask: Callable[[Dialect], bool] | None = getattr(self._reflector, "autocommits", None)
+        return ask is not None and ask(self._required_engine().dialect)
 
     # -- Errors
     # ---------------------------------------------------------------------------------------------------------------
@@ -408,11 +438,16 @@ def _concerns_all(error: BaseException | None) -> bool:
     """Return whether a load failed for want of a connection, a lock or time: for fewer tables it would wait again."""
     while isinstance(error, ReflectionError):
         error = error.__cause__
-    if not isinstance(error, DBAPIError):
-        return False
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _has_waited(error))
+
+
+def _has_waited(error: DBAPIError) -> bool:
     codes: list[object] = [getattr(error.orig, name, None) for name in ("sqlstate", "pgcode")]
-    codes.extend(error.orig.args[:1] if error.orig is not None else ())
-    return error.connection_invalidated or any(code in _WAITED for code in codes) or is_locked(error)
+    said: object = next(iter(error.orig.args), None) if error.orig is not None else None
+    codes.append(
+        cast("dict[str, object]", said).get("C") if isinstance(said, dict) else said
+    )  # cast: pg8000 says it so
+    return any(isinstance(code, (str, int)) and code in _WAITED for code in codes) or is_locked(error)
 
 
 def _require(argument: str, given: object, methods: Collection[str]) -> None:
@@ -420,6 +455,17 @@ def _require(argument: str, given: object, methods: Collection[str]) -> None:
     if lacking or isinstance(given, type):
         what = "the class itself" if isinstance(given, type) else repr(given)
         raise TypeError(f"{argument}= takes an object with the methods {', '.join(methods)}, not {what}")
+
+
+def _marked(
+    outcome: Mapping[Key, Outcome], keys: Collection[Key], *, private: bool, uncommitted: bool = False
+) -> dict[Key, Outcome]:
+    """Return what is missing, and what was found of ``keys``, marked as told."""
+    return {
+        key: replace(found, private=private, uncommitted=uncommitted)
+        for key, found in outcome.items()
+        if isinstance(found, Missing) or (isinstance(found, Found) and key in keys)
+    }
 
 
 def _by_schema(keys: Iterable[Key]) -> dict[str | None, list[str]]:

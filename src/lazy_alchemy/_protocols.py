@@ -10,12 +10,12 @@ from typing_extensions import TypeVar
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Dialect
 
     from lazy_alchemy._tableinfo import TableInfo, TableKind
     from lazy_alchemy._tables import CustomTable
 
-__all__ = ["Cache", "CacheEntry", "ModelEmitter", "Reflector", "TableKey", "TransactionAware"]
+__all__ = ["Cache", "CacheEntry", "ConnectionAware", "ModelEmitter", "Reflector", "TableKey"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -83,11 +83,28 @@ class Reflector(Protocol):
         ...
 
 
-class TransactionAware(Protocol):
-    """What a reflector may do besides, so that tables loaded inside a caller's open transaction can be cached."""
+class ConnectionAware(Protocol):
+    """What a reflector may do besides, each method by itself, for reading rightly in and beside transactions."""
+
+    def autocommits(self, dialect: Dialect) -> bool:
+        """Return whether it needs no transaction, because it reads with one statement.
+
+        A load on a connection of the pool then saves the round trips of one, where that leaves no trace.
+        """
+        ...
 
     def uncommitted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
-        """Return those of ``names`` that the open transaction of ``connection`` may have made or changed."""
+        """Return those of ``names`` that the open transaction of ``connection`` may have made or changed.
+
+        Without it, nothing is kept that was loaded inside a caller's transaction.
+        """
+        ...
+
+    def diverted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
+        """Return those of ``names`` that ``connection`` may find elsewhere than another connection of its engine does.
+
+        Without it, every connection is taken to have the same search path.
+        """
         ...
 
 

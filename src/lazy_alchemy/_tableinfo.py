@@ -11,10 +11,14 @@ import enum
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._typeinfo import Options, TypeInfo, is_sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "CheckInfo",
@@ -51,7 +55,7 @@ class TableKind(str, enum.Enum):
         return self.value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ColumnInfo:
     """A column.
 
@@ -66,6 +70,8 @@ class ColumnInfo:
         identity: The arguments of ``sqlalchemy.Identity`` of an identity column.
         quote: Whether the name must be quoted, where the dialect says so.
         options: Options of one dialect, by their prefixed names.
+        type_name: What the database calls the type, where SQLAlchemy has none for it (its NullType). For messages and
+            models alone: it does not count in comparisons.
     """
 
     name: str
@@ -78,9 +84,10 @@ class ColumnInfo:
     identity: Options | None = None
     quote: bool | None = None
     options: Options = field(default_factory=Options)
+    type_name: str | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeyInfo:
     """A primary key or a unique constraint: the names of its columns, in its order."""
 
@@ -90,7 +97,7 @@ class KeyInfo:
     options: Options = field(default_factory=Options)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ForeignKeyInfo:
     """A foreign key; ``referred_schema`` is None for the connection's default schema."""
 
@@ -103,7 +110,7 @@ class ForeignKeyInfo:
     options: Options = field(default_factory=Options)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CheckInfo:
     """A check constraint, as SQL text."""
 
@@ -113,7 +120,7 @@ class CheckInfo:
     options: Options = field(default_factory=Options)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexInfo:
     """An index.
 
@@ -153,7 +160,8 @@ class TableInfo:
         checks: Sorted by name.
         comment: The table's comment.
         options: Options of one dialect, by their prefixed names (``mysql_engine``).
-        fingerprint: What the reflector's ``fingerprints`` returns for the table in this state. It is not compared.
+        version: What the reflector's ``fingerprints`` returns for the table in this state, where that is something else
+            than a digest of all the above. It is not compared.
     """
 
     name: str
@@ -167,18 +175,19 @@ class TableInfo:
     checks: tuple[CheckInfo, ...] = ()
     comment: str | None = None
     options: Options = field(default_factory=Options)
-    fingerprint: str = field(default="", compare=False)
+    version: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Sort what has no order of its own, and fill the fingerprint in where the reflector has none."""
+        """Sort what has no order of its own."""
         for name in ("foreign_keys", "indexes", "uniques", "checks"):
-            object.__setattr__(self, name, tuple(sorted(getattr(self, name), key=_by_name)))
-        if not self.fingerprint:
-            object.__setattr__(self, "fingerprint", self._digest())
+            object.__setattr__(self, name, _sorted(getattr(self, name)))
 
-    def _digest(self) -> str:
-        content = repr(dataclasses.replace(self, fingerprint="-"))
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this state of the table from another: the version, or a digest of everything that is compared."""
+        if self.version is not None:
+            return self.version
+        return hashlib.sha256(repr(self).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_json(self) -> str:
         """Return the TableInfo as JSON text: sorted, indented, the same for equal ones.
@@ -206,8 +215,14 @@ class TableInfo:
         return info
 
 
-def _by_name(part: KeyInfo | ForeignKeyInfo | CheckInfo | IndexInfo) -> tuple[str, str]:
-    return part.name or "", repr(part)
+_Part = TypeVar("_Part", KeyInfo, ForeignKeyInfo, CheckInfo, IndexInfo)
+
+
+def _sorted(parts: Sequence[_Part]) -> tuple[_Part, ...]:
+    names = {part.name for part in parts}
+    if len(names) == len(parts) and None not in names:
+        return tuple(sorted(parts, key=lambda part: part.name or ""))
+    return tuple(sorted(parts, key=lambda part: (part.name or "", repr(part))))
 
 
 _CLASSES = {

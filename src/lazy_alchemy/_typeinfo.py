@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeAlias, TypeGuard, Union
+from typing import Any, TypeAlias, TypeGuard, Union, final
 
 from sqlalchemy import types as sqltypes
 from sqlalchemy.sql.elements import ClauseElement
@@ -26,16 +26,29 @@ Plain: TypeAlias = Union[bool, int, float, str, tuple["Plain", ...], "Options", 
 _EVERY = "*"
 """The key under which a type's variable positional arguments (an enum's labels) are kept."""
 
+_empty: list[Options] = []  # the one without any
 
+
+@final
 class Options(Mapping[str, Plain]):
     """An immutable, hashable mapping that compares by content, whatever the order it was made in."""
 
     __slots__ = ("_hash", "_items")
 
-    def __init__(self, items: Mapping[str, object] | None = None) -> None:
-        """Copy ``items``, making lists and dictionaries in them immutable."""
+    _items: dict[str, Plain]
+    _hash: int | None
+
+    def __new__(cls, items: Mapping[str, object] | None = None) -> Options:
+        """Copy ``items``, making lists and dictionaries in them immutable; without any it is always the same object."""
+        if not items and _empty:
+            return _empty[0]
+        self = super().__new__(cls)
         self._items = {key: freeze(items[key]) for key in sorted(items)} if items else {}
-        self._hash: int | None = None
+        self._hash = None
+        if not items:
+            _empty.append(self)
+            return _empty[0]  # whichever thread came first
+        return self
 
     def __getitem__(self, key: str) -> Plain:
         return self._items[key]
@@ -99,7 +112,7 @@ def thaw(value: Plain) -> object:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TypeInfo:
     """A SQL type: the class by name, and the arguments that make an equal one.
 
@@ -116,11 +129,23 @@ class TypeInfo:
 
     @classmethod
     def of(cls, type_: TypeEngine[Any]) -> TypeInfo:
-        """Describe ``type_``. It costs no round trip."""
+        """Describe ``type_``; equal types get the same object. It costs no round trip."""
+        state = _state(type_)
+        info = _known.get(state)
+        if info is None:
+            info = cls._describe(type_, state)
+            if info.instance is None:
+                if len(_known) >= _MOST_KNOWN:
+                    _known.clear()
+                _known[state] = info
+        return info
+
+    @classmethod
+    def _describe(cls, type_: TypeEngine[Any], state: tuple[object, ...]) -> TypeInfo:
         name = _public_name(_class(type_))
         try:
             info = cls(name, Options(_arguments(type_)))
-            if _state(info.build()) == _state(type_):
+            if _state(info.build()) == state:
                 return info
         except Exception:  # noqa: BLE001, S110 - a third party's constructor may raise anything; the instance stands in
             pass
@@ -143,6 +168,10 @@ class TypeInfo:
         except Exception as error:
             raise ReflectionError(f"The SQL type {self.name} cannot be built: {error}") from error
 
+
+# By the state of a type. Emptied when it is full: an enum that gets a label a minute is not to be kept for ever.
+_known: dict[tuple[object, ...], TypeInfo] = {}
+_MOST_KNOWN = 10_000
 
 # What isinstance alone leaves unknown to a type checker.
 

@@ -1,4 +1,4 @@
-"""The fixtures of the tests of event loops: ways, databases that are emptied, and what watches every test."""
+"""The fixtures of the tests of event loops: ways, and what watches every test."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import sys
 import threading
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from blockbuster import BlockBuster
 from blockbuster import blockbuster as detector
 from pydantic import create_model
-from sqlalchemy import NullPool, create_engine, text
 
-from tests.databases import NAMES, Database, database_on, require
+from tests.databases import database_on, require
 
 from .ways import Place, Way
 
@@ -54,66 +53,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-class Databases:
-    """One database a server, emptied for each test: making one takes longer than most tests."""
-
-    def __init__(self, servers: dict[str, Server]) -> None:
-        self._servers = servers
-        self._contexts: dict[str, Any] = {}
-        self._databases: dict[str, Database] = {}
-
-    def empty(self, name: str) -> Database:
-        """Return an empty database."""
-        server = self._servers[name]
-        require(server)
-        if name == "sqlite":
-            return Database(name, server.create())
-        if name not in self._databases:
-            self._contexts[name] = database_on(server)
-            self._databases[name] = self._contexts[name].__enter__()
-        else:
-            self._clear(self._databases[name])
-        return self._databases[name]
-
-    @staticmethod
-    def _clear(db: Database) -> None:
-        engine = create_engine(db.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            if db.is_postgresql:
-                schemas = connection.execute(text("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|info)'"))
-                for schema in schemas.scalars().all():
-                    connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-                connection.exec_driver_sql("CREATE SCHEMA public")
-                return
-            connection.exec_driver_sql("SET foreign_key_checks = 0")
-            for name, kind in connection.exec_driver_sql("SHOW FULL TABLES").all():
-                connection.exec_driver_sql(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {db.quote(name)}")
-
-    def close(self) -> None:
-        """Remove them."""
-        for context in self._contexts.values():
-            context.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="session")
-def databases(servers: dict[str, Server]) -> Iterator[Databases]:
-    """The databases of these tests."""
-    databases = Databases(servers)
-    yield databases
-    databases.close()
-
-
 @pytest.fixture
-def place(request: pytest.FixtureRequest, databases: Databases) -> Place:
+def place(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Iterator[Place]:
     """A way, which the test is parametrised with, on an empty database."""
     way: Way = request.param
-    return Place(way, databases.empty(way.database))
-
-
-@pytest.fixture(params=NAMES)
-def empty_db(request: pytest.FixtureRequest, databases: Databases) -> Database:
-    """An empty database: the test runs once on each of the three."""
-    return databases.empty(request.param)
+    require(servers[way.database])
+    with database_on(servers[way.database]) as database:
+        yield Place(way, database)
 
 
 def _in_event_loop() -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 import lazy_alchemy
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB
 from lazy_alchemy.caches import MemoryCache
-from tests.fakes import FakeReflector, Started, Watched, info
+from tests.fakes import FakeReflector, Started, Watched, collecting_only_what_is_new, info
 
 from .ways import LOOPS, THREADED, Touching, answer, collect, flights, run_in, until
 
@@ -66,17 +66,18 @@ def grown(run: Any, count: int) -> tuple[int, int, int]:
         run(number)
     collect()
     threads = threading.active_count()
-    tracemalloc.start()
-    for number in range(4):
-        run(number)
-    collect()
-    memory, objects = tracemalloc.get_traced_memory()[0], len(gc.get_objects())
-    for number in range(count):
-        run(number)
-    collect()
-    after = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    return after - memory, len(gc.get_objects()) - objects, threading.active_count() - threads
+    with collecting_only_what_is_new():
+        tracemalloc.start()
+        for number in range(4):
+            run(number)
+        collect()
+        memory, objects = tracemalloc.get_traced_memory()[0], len(gc.get_objects())
+        for number in range(count):
+            run(number)
+        collect()
+        after = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        return after - memory, len(gc.get_objects()) - objects, threading.active_count() - threads
 
 
 async def load(db: Any, *, batch: bool) -> None:
@@ -111,11 +112,10 @@ def test_hundred_event_loops_on_a_sync_engine() -> None:
     assert 0 == len(db._catalog._flights._loops._values)
 
 
-def test_hundred_event_loops_on_an_async_engine(databases: Any) -> None:
+def test_hundred_event_loops_on_an_async_engine(sqlite_db: Database) -> None:
     """A module-level accessor over an AsyncEngine without a pool serves a hundred asyncio loops, and nothing grows."""
-    database: Database = databases.empty("sqlite")
-    database.execute("CREATE TABLE users (id INTEGER PRIMARY KEY)", "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
-    db = AsyncLazyDBAccessor(create_async_engine(database.url.set(drivername="sqlite+aiosqlite"), poolclass=NullPool))
+    sqlite_db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY)", "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    db = AsyncLazyDBAccessor(create_async_engine(sqlite_db.url.set(drivername="sqlite+aiosqlite"), poolclass=NullPool))
     memory, objects, threads = grown(lambda number: asyncio.run(load(db, batch=number % 2 == 0)), 100)
     assert memory < 80_000  # what the interpreter keeps for itself; a loop kept each time would be more
     assert objects < 100
@@ -123,11 +123,10 @@ def test_hundred_event_loops_on_an_async_engine(databases: Any) -> None:
     assert 0 == len(db._catalog._flights._loops._values)
 
 
-def test_event_loops_at_once_each_load_through_an_async_engine(databases: Any) -> None:
+def test_event_loops_at_once_each_load_through_an_async_engine(sqlite_db: Database) -> None:
     """Over an AsyncEngine a table is read once an event loop at most, however many loops ask at once."""
-    database: Database = databases.empty("sqlite")
     reflector = Watched(Touching(info("users")))
-    engine = create_async_engine(database.url.set(drivername="sqlite+aiosqlite"), poolclass=NullPool)
+    engine = create_async_engine(sqlite_db.url.set(drivername="sqlite+aiosqlite"), poolclass=NullPool)
     db = AsyncLazyDBAccessor(engine, reflector=reflector)
     start = threading.Barrier(4)
 
@@ -150,10 +149,9 @@ def test_event_loops_at_once_each_load_through_an_async_engine(databases: Any) -
 
 
 @pytest.mark.parametrize("way", of_sqlite, ids=str)
-def test_accessor_made_outside_of_any_event_loop(way: Way, databases: Any) -> None:
+def test_accessor_made_outside_of_any_event_loop(way: Way, sqlite_db: Database) -> None:
     """Accessors are made, awaited in one loop, and awaited in another; what the first loaded the second has."""
-    database: Database = databases.empty("sqlite")
-    url = database.url
+    url = sqlite_db.url
     engine: Any = (
         create_async_engine(url.set(drivername=way.driver), poolclass=NullPool) if way.driver else create_engine(url)
     )

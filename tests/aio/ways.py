@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import gc
 import inspect
+import sqlite3
 import threading
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
@@ -168,7 +169,12 @@ class Place:
         url = self.db.url if url is None else url
         engine: Engine | AsyncEngine
         if self.way.driver is not None:
+            watched = self.way.driver == "sqlite+aiosqlite"
+            if watched:
+                options["connect_args"] = {"factory": Opened, "check_same_thread": False}
             engine = create_async_engine(url.set(drivername=self.way.driver), **options)
+            if watched:
+                event.listen(engine.sync_engine, "connect", lambda made, _: made.driver_connection._conn.deliver())
         else:
             engine = create_engine(url, **options)
         self._engines.append(engine)
@@ -240,6 +246,26 @@ def checked_out(engine: Any) -> int:
     """Return how many connections of an engine are out of its pool."""
     pool = engine.pool
     return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+
+class Opened(sqlite3.Connection):
+    """What aiosqlite opens; it loses a connection when the task that asked for it is cancelled meanwhile."""
+
+    undelivered: ClassVar[set[Opened]] = set()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.undelivered.add(self)
+
+    def deliver(self) -> None:
+        """Leave it to SQLAlchemy, which has it, to close the connection."""
+        self.undelivered.discard(self)
+
+
+def close_undelivered() -> None:
+    """Close the connections that aiosqlite has lost: SQLAlchemy never got them, so nobody else can."""
+    while Opened.undelivered:
+        Opened.undelivered.pop().close()
 
 
 class _nothing:  # noqa: N801 - a context manager, used as a function
