@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import warnings
@@ -14,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Column, Identity, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from lazy_alchemy import emitters
+from lazy_alchemy import CustomTable, emitters, get_lazy_class
 from lazy_alchemy.emitters import PydanticEmitter
 
 from . import load
@@ -162,6 +164,39 @@ def test_a_model_reads_a_mapped_object_with_a_column_called_metadata(db: Databas
         session.execute(odd.insert(), {"id": 1, "metadata": 5})
         row = PydanticEmitter().emit(odd).model_validate(session.get(Odd, 1))
     assert 5 == row.model_dump(by_alias=True)["metadata"]
+
+
+def test_a_model_reads_any_column_name_from_an_object() -> None:
+    """No column is called what the reading of an object uses itself."""
+    names = ["_source", "_columns", "__class__", "__dict__", "__init__", "a", "_x"]
+    values: dict[str, Any] = {name: number for number, name in enumerate(names)}
+    model = PydanticEmitter().emit(table_of(names))
+    by_field = SimpleNamespace(**dict(zip(model.model_fields, values.values(), strict=True)))
+    assert values == model.model_validate(by_field).model_dump(by_alias=True)
+
+
+def test_an_object_that_lacks_a_column_is_a_validation_error() -> None:
+    """A required column that an object has under neither name is missing, also where a field has another name."""
+    model = PydanticEmitter().emit(Table("t", MetaData(), Column("class", Integer, nullable=False)))
+    with pytest.raises(ValidationError, match="Field required"):
+        model.model_validate(SimpleNamespace(other=1))
+
+
+def test_a_table_is_pickled_and_copied_without_its_classes(db: Database) -> None:
+    """A table whose classes were made can be pickled and copied like any Table, and makes classes again."""
+    db.execute(f"CREATE TABLE things (id {AUTOINCREMENT[db.name]}, a VARCHAR(2) NOT NULL)")
+    table = get_lazy_class(db.engine).things
+    before = (table.as_pydantic(), table.as_pydantic_insert(), table.as_sqlmodel())
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(table, protocol))  # noqa: S301  our own bytes
+        assert (CustomTable, table.reflected) == (type(again), again.reflected)
+        insert = again.as_pydantic_insert()
+        assert insert is again.as_pydantic_insert() is not before[1]
+        assert table.as_pydantic_insert().model_json_schema() == insert.model_json_schema()
+        assert table.as_pydantic().model_json_schema() == again.as_pydantic().model_json_schema()
+    twin = copy.copy(table)
+    assert ["id", "a"] == list(twin.as_pydantic().model_fields) == table.to_metadata(MetaData()).c.keys()
+    assert before == (table.as_pydantic(), table.as_pydantic_insert(), table.as_sqlmodel())
 
 
 @pytest.mark.parametrize("body", [None, 1, "x", [], [1], True, 1.5, b"x"], ids=repr)

@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, select
 
 from lazy_alchemy._errors import LazyAlchemyError, ModelError
-from lazy_alchemy.emitters import PydanticEmitter, SQLModelEmitter
+from lazy_alchemy.emitters import ORMEmitter, PydanticEmitter, SQLModelEmitter
+from tests.databases import count_queries
 
 from . import load
 from .test_names import NAMES
@@ -173,6 +174,54 @@ def test_none_in_json_means_not_given(db: Database) -> None:
         with Session(db.engine) as session:
             last = session.get(doc, 4)
             assert (None, [None], {"a": 1}) == (last.body, last.tags, last.options)
+
+
+@pytest.mark.parametrize("kind", ["sqlmodel", "orm"])
+def test_none_in_json_on_update_means_null(db: Database, kind: str) -> None:
+    """A None that is assigned to a JSON column which may be NULL writes NULL, and is there without another query."""
+    db.execute(
+        f"CREATE TABLE docs (id {AUTOINCREMENT[db.name]}, body {JSON_TYPE[db.name]},"
+        f" must {JSON_TYPE[db.name]} NOT NULL)"
+    )
+    table = load(db, "docs")
+    doc: Any = emit(table) if kind == "sqlmodel" else ORMEmitter().emit(table)
+    text = "null" if db.is_mariadb else None
+    with Session(db.engine, expire_on_commit=False) as session:
+        one = doc(body="{}", must="{}")
+        session.add_all([one, doc(must="{}")])
+        session.commit()
+        one.body, one.must = None, text
+        with count_queries(db.engine) as sent:
+            session.commit()
+            assert one.body is None
+        assert 1 == sent.count
+        one.body = one.body
+        with count_queries(db.engine) as sent:
+            session.commit()
+        assert 0 == sent.count
+        if not db.is_mariadb:
+            one.body = JSON.NULL
+            session.commit()
+            assert [(1,)] == db.fetch("SELECT count(*) FROM docs WHERE body IS NULL")
+            one.body = None
+            session.commit()
+    assert [(2,)] == db.fetch("SELECT count(*) FROM docs WHERE body IS NULL")
+    assert [("null",)] == db.fetch("SELECT CAST(must AS CHAR(4)) FROM docs WHERE id = 1")
+
+
+@pytest.mark.parametrize("kind", ["sqlmodel", "orm"])
+def test_none_in_json_on_insert_is_there_at_once(db: Database, kind: str) -> None:
+    """After a flush a None that was left out is still there, without another query: async code could not send one."""
+    db.execute(f"CREATE TABLE docs (id {AUTOINCREMENT[db.name]}, body {JSON_TYPE[db.name]})")
+    table = load(db, "docs")
+    doc: Any = emit(table) if kind == "sqlmodel" else ORMEmitter().emit(table)
+    with Session(db.engine) as session:
+        one = doc(body=None)
+        session.add(one)
+        session.flush()
+        with count_queries(db.engine) as sent:
+            assert one.body is None
+        assert 0 == sent.count
 
 
 def test_a_required_json_column_takes_none_as_a_document(db: Database) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import enum
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -69,20 +70,29 @@ class Colour(enum.Enum):
         (mysql.JSON(), Any),
         (postgresql.JSONB(), Any),
         (postgresql.HSTORE(), dict[str, str | None]),
-        (postgresql.ARRAY(sa.Integer()), list[int]),
-        (postgresql.ARRAY(sa.Text(), dimensions=2), list[list[str]]),
-        (postgresql.ARRAY(postgresql.ENUM("a", "b", name="ab")), list[Literal["a", "b"]]),
+        (postgresql.ARRAY(sa.Integer()), list[int | None]),
+        (postgresql.ARRAY(sa.Text(), dimensions=2), list[list[str | None]]),
+        (postgresql.ARRAY(postgresql.ENUM("a", "b", name="ab")), list[Literal["a", "b"] | None]),
         (sa.Enum("sad", "ok"), Literal["sad", "ok"]),
         (sa.Enum(Colour), Colour),
         (postgresql.ENUM("sad", "ok", name="mood"), Literal["sad", "ok"]),
         (postgresql.ENUM(name="none"), str),
         (mysql.ENUM("a"), Literal["a"]),
-        (mysql.SET("a", "b"), set[str]),
+        (mysql.SET("a", "b"), set[Literal["a", "b"]]),
         (postgresql.DOMAIN("posint", sa.Integer()), int),
-        (postgresql.DOMAIN("moods", postgresql.ARRAY(postgresql.ENUM("a", name="m"))), list[Literal["a"]]),
+        (postgresql.DOMAIN("moods", postgresql.ARRAY(postgresql.ENUM("a", name="m"))), list[Literal["a"] | None]),
         (sa.types.NullType(), Any),
-        (postgresql.INET(), Any),
-        (postgresql.INT4RANGE(), Any),
+        (postgresql.BIT(3), str),
+        (postgresql.REGCLASS(), str),
+        (postgresql.TSQUERY(), str),
+        (postgresql.MACADDR(), str),
+        (postgresql.MACADDR8(), str),
+        (postgresql.INET(), IPv4Address | IPv6Address | IPv4Interface | IPv6Interface),
+        (postgresql.CIDR(), IPv4Network | IPv6Network),
+        (postgresql.INT4RANGE(), postgresql.Range[int]),
+        (postgresql.NUMRANGE(), postgresql.Range[Decimal]),
+        (postgresql.TSTZRANGE(), postgresql.Range[datetime]),
+        (postgresql.DATEMULTIRANGE(), postgresql.MultiRange[date]),
     ],
     ids=repr,
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Boolean, event, inspect, null
 from sqlalchemy.orm.attributes import del_attribute, set_attribute, set_committed_value
+
+from ._fields import numbers_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,6 +27,11 @@ def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     ]
     if null_senders:
         event.listen(mapped, "before_insert", _leaving_out_none(null_senders))
+    documents = [field.name for field in fields if field.nullable and field.column.type.should_evaluate_none]
+    if documents:
+        before_update, after_update = _sending_null_for_none(documents)
+        event.listen(mapped, "before_update", before_update)
+        event.listen(mapped, "after_update", after_update)
     computed = [field.name for field in fields if field.column.computed is not None]
     if computed:
         event.listen(mapped, "before_insert", _leaving_out(computed))
@@ -55,6 +63,28 @@ def _leaving_out_none(names: Collection[str]) -> Callable[..., None]:
     return before_insert
 
 
+def _sending_null_for_none(names: Collection[str]) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Make None mean NULL for JSON also in an UPDATE, where SQLAlchemy would write the document ``null``."""
+    sent: WeakKeyDictionary[InstanceState[Any], list[str]] = WeakKeyDictionary()
+
+    def before_update(_mapper: object, _connection: object, target: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        # Always set: what a flush that failed has left here must not be taken for this one's.
+        sent[state] = [
+            name for name in names if state.dict.get(name, ...) is None and state.attrs[name].history.has_changes()
+        ]
+        for name in sent[state]:
+            set_attribute(target, name, null())
+
+    def after_update(_mapper: object, _connection: object, target: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        for name in sent.pop(state, ()):
+            # Or it would be fetched when it is next looked at, which async code cannot.
+            set_committed_value(target, name, None)
+
+    return before_update, after_update
+
+
 def _leaving_out(names: Collection[str]) -> Callable[..., None]:
     """Keep what the database computes out of an INSERT, also in a copy that has its value."""
 
@@ -69,12 +99,7 @@ def _leaving_out(names: Collection[str]) -> Callable[..., None]:
 
 def _is_nullable_key(field: ModelField) -> bool:
     column = field.column
-    return (
-        column is column.table.autoincrement_column
-        and bool(column.nullable)
-        and column.default is None
-        and column.server_default is None
-    )
+    return numbers_itself(column) and bool(column.nullable) and column.default is None and column.server_default is None
 
 
 def _sending_null(name: str) -> Callable[..., None]:

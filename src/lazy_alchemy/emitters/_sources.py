@@ -27,29 +27,20 @@ def readable(source: object, model: type[BaseModel]) -> object:
         return cast("object", {**source})
     if type(source).__module__ == "builtins":
         return source  # a number or a list: Pydantic says best what is wrong with it
-    columns = {info.alias: name for name, info in model.model_fields.items() if info.alias}
-    return _ByColumn(source, columns) if columns else source
+    renamed = any(info.alias for info in model.model_fields.values())
+    return _by_column(source, model) if renamed else source
 
 
-class _ByColumn:
-    """An object's attributes by column name, the field's name first.
+def _by_column(source: object, model: type[BaseModel]) -> dict[str, object]:
+    """Return an object's attributes by column name, read under the field's name first.
 
     A mapped class has a ``metadata`` that is not the column's value: that one is under the field's name.
     """
-
-    __slots__ = ("_columns", "_source")
-
-    def __init__(self, source: object, columns: Mapping[str, str]) -> None:
-        self._source = source
-        self._columns = columns
-
-    def __getattr__(self, name: str) -> object:
-        field = self._columns.get(name)
-        if field is not None:
-            value: object = getattr(self._source, field, _MISSING)
+    values: dict[str, object] = {}
+    for field, info in model.model_fields.items():
+        for name in (field, info.alias):
+            value: object = _MISSING if name is None else getattr(source, name, _MISSING)
             if value is not _MISSING:
-                return value
-        return getattr(self._source, name)
-
-    def __repr__(self) -> str:
-        return repr(self._source)
+                values[info.alias or field] = value
+                break
+    return values

@@ -1,0 +1,131 @@
+"""From SQL types to what Pydantic validates, writes as JSON, and describes in a JSON schema."""
+
+from __future__ import annotations
+
+import re
+import types
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from sqlalchemy import types as sqltypes
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
+
+from ._domains import domain_limits
+from ._limits import Limits, most_bytes
+from ._own_types import spelling
+from ._types import TypeMap, is_mysql_boolean, range_bound
+from ._values import Base64, BitText, MySQLBoolean, NestedArray, RangeOf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.types import TypeEngine
+
+    from ._fields import ModelField
+
+__all__ = ["Annotations", "annotated_row"]
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The types of a model's fields, for one database and for one direction.
+
+    Attributes:
+        map: Where their Python types come from.
+        limits: What the values are checked for.
+    """
+
+    map: TypeMap
+    limits: Limits
+    # One for all columns of a type, which then are one definition in a JSON schema.
+    _shared: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+
+    def of_column(self, field: ModelField) -> Any:
+        """Return the type of a field, NULL left out, with all that Pydantic is to know of it."""
+        if field.given:
+            return field.python_type
+        return _annotated(self.of(field.column.type, field.python_type), self.limits.of_column(field.column))
+
+    def of(self, type_: TypeEngine[Any], python: Any = None) -> Any:
+        """Return the Python type of ``type_`` with all that Pydantic is to know of it.
+
+        Args:
+            type_: A column's type, or that of the items of an array, a domain's base, a range's bounds.
+            python: Its Python type where the type itself does not say it.
+        """
+        own = self.map.own.find(type_)
+        if own is not ...:
+            return own
+        if isinstance(type_, postgresql.DOMAIN):
+            base = self.of(type_.data_type)
+            limits = domain_limits(type_) if self.limits.sent else ()
+            return _annotated(base, limits)
+        if isinstance(type_, sqltypes.ARRAY):
+            # isinstance tells nothing of the item type.
+            return self._array(type_)  # pyright: ignore[reportUnknownArgumentType]
+        bound = range_bound(type_)
+        if bound is not None:
+            return self._range(type_, bound[0], many=bound[1])
+        python = self.map.python_type(type_) if python is None else python
+        if python is bytes:
+            return Annotated[bytes, Base64(self._most_bytes(type_))]
+        if is_mysql_boolean(type_):
+            return bool if self.limits.sent else Annotated[bool, MySQLBoolean()]
+        if isinstance(type_, mysql.ENUM) and not self.limits.sent and type_.enums:
+            # "An error occurs in strict mode, otherwise an empty string is stored" (MariaDB Knowledge Base, "ENUM").
+            return python | Literal[""]
+        found = self.limits.of(type_)
+        if isinstance(type_, postgresql.BIT):
+            found = (*found, BitText())
+        return _annotated(python, found)
+
+    def _most_bytes(self, type_: TypeEngine[Any]) -> int | None:
+        if self.limits.sent or self.limits.dialect == "mysql":
+            return most_bytes(type_, self.limits.dialect)
+        return None
+
+    def _array(self, type_: sqltypes.ARRAY[Any]) -> Any:
+        item = self.of(type_.item_type)
+        if type_.dimensions is None:
+            if item is Any or isinstance(type_.item_type, sqltypes.JSON):
+                return list[Any]  # an item may itself be a list
+            return self._named(f"{_word(type_.item_type)}_array", list[Any], lambda name: NestedArray(item, name))
+        item = item | None
+        for _ in range(type_.dimensions):
+            item = types.GenericAlias(list, (item,))
+        return item
+
+    def _range(self, type_: TypeEngine[Any], bound: TypeEngine[Any], *, many: bool) -> Any:
+        python: Any = MultiRange if many else postgresql.Range  # Any: generic in what is known now only
+        return self._named(_word(type_), python, lambda name: RangeOf(self.of(bound), name, many))
+
+    def _named(self, name: str, python: Any, annotation: Callable[[str], object]) -> Any:
+        if name not in self._shared:
+            self._shared[name] = Annotated[python, annotation(name)]
+        return self._shared[name]
+
+
+def annotated_row(fields: Iterable[ModelField]) -> dict[str, Any]:
+    """Return the type of each field of a row that was read, NULL left out, by the field's name."""
+    known: dict[str | None, Annotations] = {}
+    types: dict[str, Any] = {}
+    for one in fields:
+        if one.dialect not in known:
+            known[one.dialect] = Annotations(TypeMap(), Limits(one.dialect, sent=False))
+        types[one.name] = known[one.dialect].of_column(one)
+    return types
+
+
+def _word(type_: TypeEngine[Any]) -> str:
+    """Spell a type as one word, apart from every other: ``VARCHAR_5``, ``mood``."""
+    name = getattr(type_, "name", None)
+    text = name if isinstance(name, str) else spelling(type_)
+    zone = "_with_time_zone" if getattr(type_, "timezone", False) else ""
+    return re.sub(r"\W+", "_", text).strip("_") + zone
+
+
+def _annotated(python: Any, annotations: tuple[Any, ...]) -> Any:
+    for annotation in annotations:
+        python = Annotated[python, annotation]
+    return python

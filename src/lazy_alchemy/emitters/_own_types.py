@@ -1,0 +1,100 @@
+"""The Python types that users give to SQL types: ``PydanticEmitter(types={...})``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from sqlalchemy import types as sqltypes
+from sqlalchemy.types import TypeEngine
+
+__all__ = ["OwnTypes", "spelling"]
+
+
+class OwnTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
+    """The Python types that a user gives to SQL types, immutable and hashable.
+
+    A key is a SQLAlchemy type class, which stands for its subclasses too, or a type's name as the database says it, in
+    whatever case.
+    """
+
+    __slots__ = ("_hash", "_items")
+
+    def __init__(self, items: Mapping[type[TypeEngine[Any]] | str, Any] | None = None) -> None:
+        """Copy ``items``.
+
+        Raises:
+            TypeError: A key is neither a type class nor a name.
+        """
+        self._items: dict[type[TypeEngine[Any]] | str, Any] = {}
+        self._hash: int | None = None
+        for key, value in dict(items or {}).items():
+            self._items[_key(key)] = value
+
+    def __getitem__(self, key: type[TypeEngine[Any]] | str) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[type[TypeEngine[Any]] | str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return self._items == other._items if isinstance(other, OwnTypes) else NotImplemented
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self._items.items()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+    def find(self, type_: TypeEngine[Any], name: str | None = None) -> Any:
+        """Return the Python type that the user gives to ``type_``, or ``...`` for none; a name goes before a class.
+
+        Args:
+            type_: The type as SQLAlchemy reflects it.
+            name: What the database calls it, where that is known.
+        """
+        if not self._items:
+            return ...
+        for called in _names(type_, name):
+            if called in self._items:
+                return self._items[called]
+        for cls in type(type_).__mro__:
+            if cls in self._items:
+                return self._items[cls]
+        return ...
+
+
+def _key(key: object) -> type[TypeEngine[Any]] | str:
+    if isinstance(key, str):
+        return key.strip().lower()
+    if isinstance(key, type) and issubclass(key, TypeEngine):
+        known: type[TypeEngine[Any]] = key  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+        return known
+    raise TypeError(
+        f"types: {key!r} is not what a SQL type is known by; give a SQLAlchemy type class (INET, not INET()),"
+        " or the type's name as the database says it ('geometry')."
+    )
+
+
+def _names(type_: TypeEngine[Any], name: str | None) -> Iterator[str]:
+    if name is not None:
+        yield name.lower()
+        yield name.lower().partition("(")[0].strip()
+    own = getattr(type_, "name", None)  # of an enum, a domain, and third parties' types
+    if isinstance(own, str):
+        yield own.lower()
+    if isinstance(type_, sqltypes.UserDefinedType):
+        yield spelling(cast("TypeEngine[Any]", type_)).lower().partition("(")[0].strip()
+    yield type(type_).__name__.lower()
+
+
+def spelling(type_: TypeEngine[Any]) -> str:
+    try:
+        return str(type_)
+    except Exception:  # noqa: BLE001  what a third party's type raises there is not for us to know
+        return type(type_).__name__

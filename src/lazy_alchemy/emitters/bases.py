@@ -1,0 +1,138 @@
+"""What generated models are made of: base classes, and fields that may be left out. Written by hand, they serve too.
+
+They read and write values as the models do that ``as_pydantic()`` and ``as_sqlmodel()`` make themselves, and check
+less: what a type alone cannot say (text that the database cannot hold, times with and without an offset) they let pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import core_schema
+from sqlmodel import SQLModel
+from typing_extensions import Self
+
+from ._sources import readable
+from ._values import Base64, BitText, RangeOf, refusal
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
+    from pydantic.json_schema import JsonSchemaValue
+
+__all__ = ["Base64", "BitText", "MappedModel", "RangeOf", "RowModel", "omitted"]
+
+
+def omitted(**options: Any) -> Any:
+    """Make a field one that may be left out and cannot be null, as an identity is in a row to be inserted.
+
+    It is None where nothing was given; None itself is refused, and is not in the JSON schema.
+
+    Args:
+        options: What ``pydantic.Field`` takes besides a default. ``Any``: of what type each is Pydantic knows.
+
+    Returns:
+        What Pydantic makes the field of; ``Any``, because it stands where a value of the field's type does.
+    """
+    field: FieldInfo = Field(default_factory=lambda: None, **options)
+    field.metadata.append(_NotNull())
+    return field
+
+
+class _NotNull:
+    """What ``omitted`` adds to a field whose type has None in it for the default's sake."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refuse None, which defaults are not validated against."""
+        return core_schema.no_info_before_validator_function(_refuse_none, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the type without null. ``Any``: which kind of schema it is its ``type`` says."""
+        described: Any = schema
+        inner = described["schema"]
+        return handler(inner["schema"] if inner["type"] == "nullable" else inner)
+
+
+def _refuse_none(value: Any) -> Any:
+    if value is None:
+        raise refusal("not_null", "The column is NOT NULL: leave it out or give it a value")
+    return value
+
+
+class RowModel(BaseModel):
+    """The base of a model of a table's rows, of rows to be inserted, or of changes.
+
+    It reads from a dict, a ``Row``, any other mapping, and an object with attributes. A column whose name cannot be a
+    field's is a field with ``validation_alias`` and ``serialization_alias``: both names validate. (With ``alias`` a
+    type checker would know the field by a name that cannot be written.)
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        from_attributes=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+        ser_json_inf_nan="strings",  # JSON has no NaN, and null would be another value
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lazy_alchemy_read(cls, source: object) -> object:
+        read = readable(source, cls)
+        return read if isinstance(read, cls) else _by_column(read, cls)
+
+
+class MappedModel(SQLModel):
+    """The base of a SQLModel class that is mapped onto a declared table when ``as_sqlmodel()`` is first called.
+
+    Until then it is a model without a table. ``db.users.as_sqlmodel()`` maps the class that the declaration names onto
+    ``db.users`` itself, and returns it: its ``__table__`` is ``db.users``.
+    """
+
+    # SQLModel declares a TypedDict of its own that cannot be imported publicly; at run time both are dicts.
+    model_config: ClassVar[ConfigDict] = ConfigDict(  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
+        from_attributes=True, populate_by_name=True, protected_namespaces=()
+    )
+
+    def __new__(cls, /, *_: Any, **__: Any) -> Self:
+        """Make an instance; the arguments, any names among them, matter to ``__init__`` alone."""
+        made: Self = super().__new__(cls)
+        return made
+
+    def __repr_args__(self) -> Sequence[tuple[str | None, Any]]:
+        """Show the fields in their order, whatever was loaded last. ``Any``: the values of any columns."""
+        shown = dict(super().__repr_args__())
+        return [(name, shown[name]) for name in type(self).model_fields if name in shown]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lazy_alchemy_read(cls, source: object) -> object:
+        return _by_column(readable(source, cls), cls)
+
+
+def column_name(field: str, info: FieldInfo) -> str:
+    """Return the name of the column that a field of a model is."""
+    for alias in (info.validation_alias, info.alias):
+        if isinstance(alias, str):
+            return alias
+    return field
+
+
+def _by_column(source: object, model: type[BaseModel]) -> object:
+    """Read an object's attributes under the fields' names first: a mapped class has a ``metadata`` of its own."""
+    if isinstance(source, Mapping) or type(source).__module__ == "builtins":
+        return source  # pyright: ignore[reportUnknownVariableType]  # a mapping of unknown items
+    names = {field: column_name(field, info) for field, info in model.model_fields.items()}
+    if all(field == name for field, name in names.items()):
+        return source
+    values: dict[str, object] = {}
+    for field, name in names.items():
+        for attribute in (field, name):
+            value: object = getattr(source, attribute, ...)
+            if value is not ...:
+                values[name] = value
+                break
+    return values

@@ -1,0 +1,241 @@
+# ruff: noqa: E501 - lists of names
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, inspect
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from lazy_alchemy import AsyncLazyDBAccessor, LazyDB, ModelError
+from lazy_alchemy._declarations import declared_columns
+from lazy_alchemy._drift import differences
+from lazy_alchemy._generate import generate
+from lazy_alchemy.emitters import SourceEmitter, _source_models, source
+from lazy_alchemy.emitters.source import module_source
+from tests.databases import LEAN
+from tests.schemas import AWKWARD
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from sqlalchemy import Engine
+
+RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff") or "ruff"
+
+# Names that a generated module uses itself, and so must not confuse with columns and tables.
+TRAPS = [
+    "int", "str", "list", "datetime", "decimal", "uuid", "Any", "Literal", "Column", "Columns", "Field", "omitted", "overload",
+    "LazyTable", "LazyDB", "AppDB", "RowModel", "UsersColumns", "users", "UsersRow", "model_config", "model_fields", "copy", "json",
+    "metadata", "registry", "keys", "values", "items", "__init__", "__mapper__", "_sa_instance_state", "None", "class", "self", "cls",
+    "A" * 70, "b" * 87, "c" * 120,
+]  # fmt: skip
+NAMES = sorted({*AWKWARD, *TRAPS})
+TYPES = [
+    "INTEGER", "TEXT", "VARCHAR(30)", "NUMERIC(8, 2)", "FLOAT", "BOOLEAN", "DATE", "TIMESTAMP", "TIME", "BLOB", "JSON", "BIGINT",
+    "WHATEVER",
+]  # fmt: skip
+
+names = st.one_of(
+    st.sampled_from(NAMES),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=30),
+)
+columns = st.tuples(names, st.sampled_from(TYPES), st.booleans(), st.sampled_from(["", " DEFAULT 1"]))
+
+
+def _unique(name: str) -> str:
+    return name.lower()
+
+
+tables = st.tuples(names, st.lists(columns, min_size=1, max_size=9, unique_by=lambda column: _unique(column[0])))
+schemas = st.lists(tables, min_size=1, max_size=4, unique_by=lambda table: _unique(table[0]))
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQLite reads it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def database_of(schema: list[Any]) -> Engine:
+    """Make a database of a drawn schema: the first column is the key of every other table."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    with engine.begin() as connection:
+        for number, (table, some) in enumerate(schema):
+            lines = [
+                f"{quoted(name)} {type_}{' NOT NULL' if required else ''}{default}"
+                for name, type_, required, default in some
+            ]
+            if number % 2:
+                lines.append(f"PRIMARY KEY ({quoted(some[0][0])})")
+            text = f"CREATE TABLE {quoted('t_' + table if table.startswith('sqlite_') else table)} ({', '.join(lines)})"
+            connection.connection.cursor().execute(text)  # no parameters, in whatever style
+    return engine
+
+
+def import_text(text: str, directory: Path) -> ModuleType:
+    """Import a module with this text."""
+    number = len(list(directory.iterdir()))
+    path = directory / f"generated_{number}.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(f"{directory.name}_{number}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def formatted(text: str) -> str:
+    """Return what `ruff format` makes of a text, with its default settings."""
+    done = subprocess.run(
+        [RUFF, "format", "--isolated", "-"], input=text, capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    return done.stdout
+
+
+class TestAnySchema:
+    @settings(max_examples=10 if LEAN else 30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(schemas)
+    def test_module_is_formatted_imports_and_matches(self, tmp_path: Path, schema: list[Any]) -> None:
+        """Of whatever names, a module is as ruff formats it, imports, matches its database, and its classes work."""
+        engine = database_of(schema)
+        text = generate(engine, models=("pydantic", "sqlmodel"))
+
+        assert formatted(text) == text
+        module = import_text(text, tmp_path)
+        db = module.AppDB(engine, on_drift="raise")
+        assert len(schema) == len(module.AppDB.__tables__)
+        for attribute, declared in module.AppDB.__tables__.items():
+            table = getattr(db, attribute)
+            columns = declared_columns(declared)
+            assert declared.name == table.name
+            assert columns is not None
+            assert [] == differences(table, columns)
+            row = table.as_pydantic()
+            assert len(table.c) == len(row.model_fields)
+            assert module.__name__ == row.__module__
+            if table.primary_key.columns:
+                model = table.as_sqlmodel()
+                assert module.__name__ == model.__module__
+                assert {*table.c} == {column for attr in inspect(model).column_attrs for column in attr.columns}
+        assert text == generate(engine, models=("pydantic", "sqlmodel"))
+        engine.dispose()
+
+    @pytest.mark.timeout(600)
+    @pytest.mark.xdist_group("typecheck")
+    def test_module_type_checks(self, tmp_path: Path) -> None:
+        """Modules of every trap and every awkward name pass mypy --strict and pyright in strict mode, for both targets."""
+        drawn = random.Random(1)
+        distinct = list({_unique(name): name for name in NAMES if not name.startswith("sqlite_")}.values())
+        schema = [
+            (
+                name,
+                [
+                    (column, drawn.choice(TYPES), drawn.random() < 0.5, "")
+                    for column in drawn.sample(distinct, drawn.randint(1, 12))
+                ],
+            )
+            for name in distinct
+        ]
+        engine = database_of(schema)
+        line = tuple(map(int, importlib.metadata.version("sqlalchemy").split(".")[:2]))
+        (tmp_path / "portable.py").write_text(generate(engine, models=("pydantic", "sqlmodel")), encoding="utf-8")
+        if line >= (2, 1):
+            (tmp_path / "newest.py").write_text(generate(engine, target="2.1", is_async=True), encoding="utf-8")
+        (tmp_path / "pyrightconfig.json").write_text(
+            json.dumps({"typeCheckingMode": "strict", "enableTypeIgnoreComments": False, "include": ["*.py"]})
+        )
+        mypy = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path / 'cache'}", *tmp_path.glob("*.py")],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert 0 == mypy.returncode, mypy.stdout[-3000:]
+        pyright = subprocess.run(
+            [sys.executable, "-m", "pyright", "--outputjson", "-p", ".", f"--pythonpath={sys.executable}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        found = [one["message"] for one in json.loads(pyright.stdout)["generalDiagnostics"]]
+        if importlib.metadata.version("sqlmodel") == "0.0.20":  # it was SQLModel's fault, and no longer is
+            found = [message for message in found if not message.startswith('Type of "SQLField" is partially unknown')]
+        assert [] == found
+
+
+class TestEmitter:
+    def test_text_of_one_table(self, tmp_path: Path) -> None:
+        """SourceEmitter writes a module with the classes of one table, which can be executed, and no registry."""
+        engine = database_of([("users", [("id", "INTEGER", True, ""), ("name", "TEXT", False, "")])])
+        text = LazyDB(engine).get("users").emit(SourceEmitter())
+        module = import_text(text, tmp_path)
+
+        assert formatted(text) == text
+        assert "LazyTable" not in text
+        assert ["UsersColumns", "UsersInsert", "UsersRow", "UsersUpdate"] == sorted(
+            name for name in vars(module) if name.startswith("Users")
+        )
+
+    def test_equal_emitters_give_the_same(self) -> None:
+        """Emitters are values: equal ones give the text that was written first."""
+        engine = database_of([("users", [("id", "INTEGER", True, "")])])
+        users = LazyDB(engine).get("users")
+
+        assert users.emit(SourceEmitter()) is users.emit(SourceEmitter())
+        assert users.emit(SourceEmitter()) != users.emit(SourceEmitter(("sqlmodel",)))
+
+    def test_any_table(self) -> None:
+        """A Table that no accessor loaded is written too."""
+        table = Table(
+            "plain", MetaData(), Column("id", Integer, primary_key=True), Column("note", Text, comment='a "b"')
+        )
+        text = SourceEmitter().emit(table)
+
+        assert '    note: Column[str | None]\n    """a \'b\'"""\n' in text
+        assert "    note: str | None = Field(default=None, description='a \"b\"')\n" in text
+
+    @pytest.mark.parametrize("options", [{"models": ("dataclass",)}, {"target": "1.4"}])
+    def test_unknown_option(self, options: dict[str, Any]) -> None:
+        """An option that there is not is a ModelError."""
+        with pytest.raises(ModelError, match="is no"):
+            SourceEmitter(**options)
+
+    def test_order_does_not_matter(self) -> None:
+        """The same tables give the same text, in whatever order they come."""
+        engine = database_of([(name, [("id", "INTEGER", True, "")]) for name in ("b", "A-b", "a_b", "c", "B b")])
+        db = LazyDB(engine)
+        found = [db[name] for name in ("b", "A-b", "a_b", "c", "B b")]
+
+        assert module_source(found) == module_source(reversed(found))
+
+    def test_namesakes(self) -> None:
+        """Tables whose classes would be namesakes get numbers, and one that is an identifier keeps the plain name."""
+        engine = database_of([(name, [("id", "INTEGER", True, "")]) for name in ("a-b", "a_b", "a b")])
+        text = generate(engine)
+
+        assert "    a_b: LazyTable[ABColumns, ABRow]\n" in text
+        assert 'LazyTable[AB_2Columns, AB_2Row] = LazyTable(name="a b")\n' in text
+
+    def test_written_lists_are_complete(self) -> None:
+        """The names that are written down are those of the installed SQLAlchemy and of the accessors."""
+        collection = {name for name in dir(ReadOnlyColumnCollection) if not name.startswith("_")}
+        accessors = {name for cls in (LazyDB, AsyncLazyDBAccessor) for name in dir(cls) if not name.startswith("_")}
+
+        assert set() == collection - _source_models._COLLECTION
+        assert set() == accessors - source._ACCESSOR
