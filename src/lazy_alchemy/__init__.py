@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from lazy_alchemy._accessors import LazyDB
     from lazy_alchemy._async import AsyncLazyDBAccessor
     from lazy_alchemy._catalog import CacheInfo
+    from lazy_alchemy._columns import Columns
     from lazy_alchemy._errors import (
+        DriftError,
+        DriftWarning,
         LazyAlchemyError,
         ModelError,
         ReflectionError,
         TableNotFoundError,
+        UnknownTypeWarning,
     )
     from lazy_alchemy._factories import get_async_lazy_class, get_lazy_class
     from lazy_alchemy._protocols import Cache, CacheEntry, ModelEmitter, Reflector, TableKey
@@ -32,7 +36,10 @@ __all__ = [
     "Cache",
     "CacheEntry",
     "CacheInfo",
+    "Columns",
     "CustomTable",
+    "DriftError",
+    "DriftWarning",
     "LazyAlchemyError",
     "LazyDB",
     "LazyDBMeta",
@@ -45,6 +52,7 @@ __all__ = [
     "TableKey",
     "TableKind",
     "TableNotFoundError",
+    "UnknownTypeWarning",
     "__version__",
     "get_async_lazy_class",
     "get_lazy_class",
@@ -55,7 +63,10 @@ _WHERE = {
     "Cache": "_protocols",
     "CacheEntry": "_protocols",
     "CacheInfo": "_catalog",
+    "Columns": "_columns",
     "CustomTable": "_tables",
+    "DriftError": "_errors",
+    "DriftWarning": "_errors",
     "LazyAlchemyError": "_errors",
     "LazyDB": "_accessors",
     "LazyDBMeta": "_registry",
@@ -68,20 +79,22 @@ _WHERE = {
     "TableKey": "_protocols",
     "TableKind": "_tableinfo",
     "TableNotFoundError": "_errors",
+    "UnknownTypeWarning": "_errors",
     "get_async_lazy_class": "_factories",
     "get_lazy_class": "_factories",
 }
 
 
-def __getattr__(name: str) -> object:
-    try:
-        module = _WHERE[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value: object = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or every misspelt name would be an object to a type checker
 
+    def __getattr__(name: str) -> object:
+        try:
+            module = _WHERE[name]
+        except KeyError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+        value: object = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        globals()[name] = value
+        return value
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -146,6 +146,74 @@ def show(
         console.print(table_details(info, engine.dialect))
 
 
+@app.command()
+def generate(  # noqa: PLR0917  typer makes options of them
+    url: UrlArgument,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="The module to write; - for standard output.")
+    ] = "-",
+    schema: SchemaOption = None,
+    tables: Annotated[
+        str | None,
+        typer.Option("--tables", "-t", metavar="NAMES", help="Tables and views, with commas between; all by default."),
+    ] = None,
+    class_name: Annotated[str, typer.Option("--class", metavar="NAME", help="The registry class's name.")] = "AppDB",
+    is_async: Annotated[bool, typer.Option("--async", help="Write a registry for asyncio and trio.")] = False,
+    models: Annotated[
+        str, typer.Option("--models", metavar="KINDS", help="pydantic, sqlmodel, or both with a comma between.")
+    ] = "pydantic",
+    target: Annotated[
+        str, typer.Option("--target", metavar="VERSION", help="The oldest SQLAlchemy that it is for: 2.0 or 2.1.")
+    ] = "2.0",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that was not generated.")] = False,
+) -> None:
+    """Write a module with typed tables, models and a registry class. Nothing in it talks to the database."""
+    from lazy_alchemy._cli_generate import generate_module
+
+    with _failing_clearly(schema, tables, output, class_name, models, target):
+        said = generate_module(
+            url,
+            output=output,
+            schema=schema,
+            tables=tables,
+            class_name=class_name,
+            is_async=is_async,
+            models=models,
+            target=target,
+            force=force,
+        )
+    if said:
+        _console().print(printable(said), soft_wrap=True)
+
+
+@app.command()
+def check(
+    url: UrlArgument,
+    registry: Annotated[
+        str, typer.Argument(metavar="MODULE:CLASS", help="A registry class, such as app.db:AppDB.", show_default=False)
+    ],
+    schema: SchemaOption = None,
+) -> None:
+    """Compare the tables that a registry declares with the database; exit status 1 when they differ."""
+    from lazy_alchemy._cli_generate import check_registry, load_registry
+
+    with _failing_clearly(schema, registry):
+        checked = check_registry(url, load_registry(registry), schema)
+    console = _console()
+    for one in checked:
+        if one.is_missing:
+            console.print(f"{one.title}: no such table", soft_wrap=True)
+        elif one.found:
+            console.print(f"{one.title}:", soft_wrap=True)
+            for difference in one.found:
+                console.print(f"  {printable(str(difference))}", soft_wrap=True)
+    failing = sum(one.fails for one in checked)
+    count = "1 table" if len(checked) == 1 else f"{len(checked)} tables"
+    console.print(f"{count} declared, {failing} not as declared." if failing else f"{count} declared, all as declared.")
+    if failing:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _failing_clearly(*arguments: str | None) -> Generator[None, None, None]:
     """Turn an error that the user can do something about into its message and exit status 1.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 import weakref
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast, get_args, overload
 
 from typing_extensions import Self, TypeVar
 
@@ -27,15 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["LazyDBMeta", "LazyTable"]
 
-_ColumnsT = TypeVar("_ColumnsT", default="ReadOnlyColumnCollection[str, Column[Any]]")
-_RowT = TypeVar("_RowT", bound="BaseModel", default="BaseModel")
-_ModelT = TypeVar("_ModelT", bound="SQLModel", default="SQLModel")
+_ColumnsT_co = TypeVar(
+    "_ColumnsT_co",
+    bound="ReadOnlyColumnCollection[str, Column[Any]]",
+    default="ReadOnlyColumnCollection[str, Column[Any]]",
+    covariant=True,
+)
+_RowT_co = TypeVar("_RowT_co", bound="BaseModel", default="BaseModel", covariant=True)
+_ModelT_co = TypeVar("_ModelT_co", bound="SQLModel", default="SQLModel", covariant=True)
+
+
+OnDrift = Literal["raise", "warn", "ignore"]
 
 
 # -- Declared tables
 
 
-class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
+class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
     """A declared table of a ``LazyDB`` class: loaded when it is first read from an instance.
 
     ``users: LazyTable`` is enough; ``order_items: LazyTable = LazyTable(name="order-items")`` where the table is not
@@ -50,10 +59,17 @@ class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
         """
         self._name = _checked("LazyTable(name=...)", name)
         self._attribute: str | None = None
+        self._owner: weakref.ref[type] | None = None
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         """Take the attribute's name."""
         self._attribute = attribute
+        self._owner = weakref.ref(owner)
+
+    @property
+    def owner(self) -> type | None:
+        """The class whose body declares it."""
+        return None if self._owner is None else self._owner()
 
     @property
     def attribute(self) -> str:
@@ -71,18 +87,31 @@ class LazyTable(Generic[_ColumnsT, _RowT, _ModelT]):
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, instance: LazyDB, owner: type | None = None) -> CustomTable[_ColumnsT, _RowT, _ModelT]: ...
+    def __get__(
+        self, instance: LazyDB, owner: type | None = None
+    ) -> CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]: ...
     @overload
     def __get__(
         self, instance: AsyncLazyDBAccessor, owner: type | None = None
-    ) -> Awaitable[CustomTable[_ColumnsT, _RowT, _ModelT]]: ...
+    ) -> Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]]: ...
     def __get__(
         self, instance: LazyDB | AsyncLazyDBAccessor | None, owner: type | None = None
-    ) -> Self | CustomTable[_ColumnsT, _RowT, _ModelT] | Awaitable[CustomTable[_ColumnsT, _RowT, _ModelT]]:
+    ) -> (
+        Self
+        | CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]
+        | Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]]
+    ):
         """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself."""
         if instance is None:
             return self
-        return instance._declared(self)  # pyright: ignore[reportPrivateUsage]  # its public names are tables
+        try:
+            # Private, as in the next but one statement, because the public names of an accessor are tables.
+            table, until = instance._expiring[self._attribute]  # pyright: ignore[reportPrivateUsage]
+            if time.monotonic() < until:
+                return table
+        except KeyError:
+            pass
+        return instance._declared(self)  # pyright: ignore[reportPrivateUsage]
 
     def __repr__(self) -> str:
         return f"LazyTable(name={self._name!r})" if self._name is not None else "LazyTable()"
@@ -99,7 +128,9 @@ class LazyDBMeta(type):
 
     __tables__: Mapping[str, LazyTable]
     __schema__: str | None
+    __named__: Mapping[str, LazyTable]  # the same by the tables' names
     __reserved__: frozenset[str]
+    __on_drift__: OnDrift
     __declarable__: bool = False  # whether subclasses declare tables
 
     def __new__(
@@ -109,6 +140,7 @@ class LazyDBMeta(type):
         namespace: dict[str, Any],  # Any: whatever a class body holds
         *,
         schema: str | None = None,
+        on_drift: OnDrift | None = None,
         **keywords: object,
     ) -> LazyDBMeta:
         """Make the class.
@@ -118,6 +150,8 @@ class LazyDBMeta(type):
             bases: Its bases.
             namespace: What its body defines.
             schema: The schema of its tables; None for the base's, and in the end for the connection's default.
+            on_drift: What is done where a table is not what its annotations say, see ``LazyDB``; None for the base's,
+                and in the end for "warn".
             keywords: For ``__init_subclass__``.
 
         Raises:
@@ -125,6 +159,8 @@ class LazyDBMeta(type):
         """
         is_root = not any(getattr(base, "__declarable__", False) for base in bases)
         _checked(f"class {name}: schema=", schema)
+        if on_drift is not None:
+            checked_on_drift(on_drift, f"class {name}: ")
         if not is_root:
             for attribute in _declarations(name, bases, namespace):
                 namespace.setdefault(attribute, LazyTable())
@@ -138,9 +174,12 @@ class LazyDBMeta(type):
                     tables.pop(attribute, None)
         _refuse_twins(name, tables)
         cls.__tables__ = MappingProxyType(tables)
+        cls.__named__ = MappingProxyType({table.name: table for table in tables.values()})
         cls.__reserved__ = frozenset(dir(cls)) - tables.keys()
         if schema is not None or is_root:
             cls.__schema__ = schema
+        if on_drift is not None or is_root:
+            cls.__on_drift__ = on_drift or "warn"
         if not is_root:
             _classes[f"{cls.__module__}.{cls.__qualname__}"] = cls
         return cls
@@ -149,6 +188,17 @@ class LazyDBMeta(type):
     def registry(cls) -> Mapping[str, LazyDBMeta]:
         """The declared classes that are alive, by module and qualified name; of namesakes the one made last."""
         return MappingProxyType(dict(_classes))
+
+
+def checked_on_drift(on_drift: object, where: str = "") -> OnDrift:
+    """Return ``on_drift`` if it is one of the three.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if on_drift in get_args(OnDrift):
+        return cast("OnDrift", on_drift)  # cast: `in` narrows nothing
+    raise TypeError(f'{where}on_drift= takes "raise", "warn" or "ignore", not {on_drift!r}')
 
 
 def _checked(what: str, name: object) -> str | None:

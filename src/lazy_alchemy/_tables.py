@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast, overload
 
 from sqlalchemy import (
     CheckConstraint,
@@ -26,7 +27,7 @@ from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._locks import survive_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from pydantic import BaseModel
     from sqlalchemy.schema import SchemaItem
@@ -38,10 +39,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CustomTable", "build_table"]
 
-_ColumnsT = TypeVar("_ColumnsT", default="ReadOnlyColumnCollection[str, Column[Any]]")
-_RowT = TypeVar("_RowT", bound="BaseModel", default="BaseModel")
-_ModelT = TypeVar("_ModelT", bound="SQLModel", default="SQLModel")
+# Covariant, so that a table of known columns and models is also one of any: what takes a CustomTable takes it.
+_ColumnsT_co = TypeVar(
+    "_ColumnsT_co",
+    bound="ReadOnlyColumnCollection[str, Column[Any]]",
+    default="ReadOnlyColumnCollection[str, Column[Any]]",
+    covariant=True,
+)
+_RowT_co = TypeVar("_RowT_co", bound="BaseModel", default="BaseModel", covariant=True)
+_ModelT_co = TypeVar("_ModelT_co", bound="SQLModel", default="SQLModel", covariant=True)
 _T = TypeVar("_T")
+_BaseModelT = TypeVar("_BaseModelT", bound="SQLModel")
 
 # Emitting is rare and takes milliseconds; one lock for all tables keeps "the same call gives the same class" under
 # threads.
@@ -49,7 +57,7 @@ _emitting = threading.RLock()
 survive_fork(_emitting.acquire, _emitting.release)
 
 
-class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
+class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
     """A ``sqlalchemy.Table`` that an accessor loaded.
 
     ``users.username`` is ``users.c.username`` unless a Table has an attribute of that name (``users.name`` is the
@@ -61,7 +69,7 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         """Return True."""
         return True
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Column[Any]:
         """Return the column called ``name``.
 
         ``Any``: it is for typing by hand; typed code says ``table.c.name``.
@@ -79,6 +87,13 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         columns: Any = self.__dict__.get("_columns", ())  # Any: private, and read for a hint only
         hint = f"; the column is table.c[{name!r}]" if name in columns else ""
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Any: as in object.__getstate__. The emitted classes are in no module where unpickling would find them.
+        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[no-untyped-call]
+        state.pop("_emitted", None)
+        state.pop("_declarations", None)
+        return state
 
     @property
     def reflected(self) -> TableInfo:
@@ -98,31 +113,30 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         except KeyError:
             pass
         except TypeError:  # not hashable, or holding something that is not
-            return emitter.emit(self)
+            return emitter.emit(self)  # pyright: ignore[reportArgumentType]  # it takes ours for the stub's
         with _emitting:
             if emitter not in emitted:
-                emitted[emitter] = emitter.emit(self)
+                emitted[emitter] = emitter.emit(self)  # pyright: ignore[reportArgumentType]  # likewise
             return emitted[emitter]
 
-    def as_pydantic(self, *, partial: bool = False) -> type[_RowT]:
+    @overload
+    def as_pydantic(self, *, partial: Literal[False] = False) -> type[_RowT_co]: ...
+    @overload
+    def as_pydantic(self, *, partial: bool) -> type[BaseModel]: ...
+    def as_pydantic(self, *, partial: bool = False) -> type[BaseModel]:
         """Return a Pydantic model of a row: NOT NULL columns are required, the others are Optional with default None.
 
         Args:
             partial: Make every field optional, as ``as_pydantic_partial`` does.
         """
-        from lazy_alchemy.emitters import PydanticEmitter
-
-        # cast: which class describes the rows is the declaration's promise; nothing but the database could prove it.
-        return cast("type[_RowT]", self.emit(PydanticEmitter(shape="partial" if partial else "row")))
+        return self._pydantic("partial" if partial else "row")
 
     def as_pydantic_partial(self) -> type[BaseModel]:
         """Return a Pydantic model in which every field is optional, as PATCH wants it.
 
         What was sent is told from what was not by ``model_dump(exclude_unset=True)``.
         """
-        from lazy_alchemy.emitters import PydanticEmitter
-
-        return self.emit(PydanticEmitter(shape="partial"))
+        return self._pydantic("partial")
 
     def as_pydantic_insert(self) -> type[BaseModel]:
         """Return a Pydantic model of a row to be inserted, as POST wants it.
@@ -130,23 +144,132 @@ class CustomTable(Table, Generic[_ColumnsT, _RowT, _ModelT]):
         What the database fills in (identity, autoincrement, a server default) is optional, what it computes is left
         out.
         """
-        from lazy_alchemy.emitters import PydanticEmitter
+        return self._pydantic("insert")
 
-        return self.emit(PydanticEmitter(shape="insert"))
-
-    def as_sqlmodel(self) -> type[_ModelT]:
+    @overload
+    def as_sqlmodel(
+        self,
+        *,
+        base: Mapping[Any, type[SQLModel]] | None = None,
+        relationships: Collection[Table] = ...,
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
+    ) -> type[_ModelT_co]: ...
+    @overload
+    def as_sqlmodel(
+        self,
+        *,
+        base: type[_BaseModelT],
+        relationships: Collection[Table] = ...,
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
+    ) -> type[_BaseModelT]: ...
+    def as_sqlmodel(
+        self,
+        *,
+        base: type[SQLModel] | Mapping[Any, type[SQLModel]] | None = None,
+        relationships: Collection[Table] = (),
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = (),
+    ) -> type[Any]:
         """Return a SQLModel class mapped onto this very table.
 
+        Args:
+            base: A SQLModel class of your own to inherit from; a mapping of tables to classes with ``relationships``.
+            relationships: Tables of the same accessor that its class is to be related with, link tables among them.
+            primary_key: The columns that tell the rows of a view, or of a table without a primary key, apart; a mapping
+                of tables to such columns with ``relationships``.
+
         Raises:
-            ModelError: The table has no primary key.
+            ModelError: The table has no primary key and none is named, or an option cannot be.
         """
-        from lazy_alchemy.emitters import SQLModelEmitter
+        try:
+            made: type[Any] = self.__dict__["_emitted"]["SQLModelEmitter", base, relationships, primary_key]
+        except (KeyError, TypeError):
+            options = {"base": base, "relationships": relationships, "primary_key": primary_key}
+            made = self._emit_once("SQLModelEmitter", **options)
+        return made
 
-        return cast("type[_ModelT]", self.emit(SQLModelEmitter()))  # cast: as in as_pydantic
+    @overload
+    def as_orm(
+        self,
+        *,
+        base: Mapping[Any, type[Any]] | None = None,
+        relationships: Collection[Table] = ...,
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
+    ) -> type[Any]: ...
+    @overload
+    def as_orm(
+        self,
+        *,
+        base: type[_T],
+        relationships: Collection[Table] = ...,
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
+    ) -> type[_T]: ...
+    def as_orm(
+        self,
+        *,
+        base: type[Any] | Mapping[Any, type[Any]] | None = None,
+        relationships: Collection[Table] = (),
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = (),
+    ) -> type[Any]:
+        """Return a class that SQLAlchemy alone maps onto this very table.
+
+        Args:
+            base: A plain class of your own to inherit from; a mapping of tables to classes with ``relationships``.
+            relationships: As in ``as_sqlmodel``.
+            primary_key: As in ``as_sqlmodel``.
+
+        Raises:
+            ModelError: The table has no primary key and none is named, or an option cannot be.
+        """
+        try:
+            made: type[Any] = self.__dict__["_emitted"]["ORMEmitter", base, relationships, primary_key]
+        except (KeyError, TypeError):
+            options = {"base": base, "relationships": relationships, "primary_key": primary_key}
+            made = self._emit_once("ORMEmitter", **options)
+        return made
+
+    def _pydantic(self, shape: str) -> type[BaseModel]:
+        try:
+            model: type[BaseModel] = self.__dict__["_emitted"]["PydanticEmitter", shape]
+        except KeyError:
+            model = self._emit_once("PydanticEmitter", shape=shape)
+        return model
+
+    def _emit_once(self, emitter: str, **options: Any) -> Any:  # Any: each emitter has options and a result of its own
+        """Emit for a call that is not known yet, and file the result under the call too.
+
+        To make an emitter and to hash it would take most of the time of every call.
+        """
+        call = (emitter, *map(_hashable, options.values()))
+        try:
+            return self.__dict__["_emitted"][call]
+        except (KeyError, TypeError):
+            pass
+        # The first import included: a child that is forked in the middle of one waits for it for ever.
+        with _emitting:
+            from lazy_alchemy import emitters
+            from lazy_alchemy._declarations import declared_class
+
+            emitted = declared_class(self, emitter, options)  # pyright: ignore[reportArgumentType]  # likewise
+            if emitted is None:
+                emitted = self.emit(getattr(emitters, emitter)(**options))
+            with contextlib.suppress(TypeError):  # an option that cannot be hashed
+                self.__dict__.setdefault("_emitted", {})[call] = emitted
+            return emitted
 
 
-def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
+def _hashable(option: object) -> object:
+    """Return what stands for an option in a key."""
+    if isinstance(option, list):
+        return tuple(cast("list[object]", option))
+    if isinstance(option, dict):
+        return frozenset(cast("dict[object, object]", option).items())
+    return option
+
+
+def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None) -> CustomTable:
     """Add the table that ``info`` describes to ``metadata`` and return it. No I/O.
+
+    Emitters ask the table for ``dialect``, the name of its engine's dialect: what a column can hold depends on it.
 
     It equals what ``Table(name, metadata, autoload_with=..., resolve_fks=False)`` would be, but for ``use_alter``: it
     is True on each foreign key whose table is not in ``metadata``, so that an ORM flush works without that table.
@@ -210,6 +333,7 @@ def build_table(info: TableInfo, metadata: MetaData) -> CustomTable:
     targets = [(key.referred_schema, key.referred_table) for key in info.foreign_keys]
     table.__dict__["_references"] = list(zip(constraints, targets, strict=True))
     table.__dict__["_reflected"] = info
+    table.__dict__["_dialect"] = dialect
     return table
 
 

@@ -10,22 +10,59 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bases import Base64 as Base64
+    from .bases import BitText as BitText
+    from .bases import MappedModel as MappedModel
+    from .bases import RangeOf as RangeOf
+    from .bases import RowModel as RowModel
+    from .bases import omitted as omitted
+    from .dataclass import DataclassEmitter as DataclassEmitter
+    from .orm import ORMEmitter as ORMEmitter
     from .pydantic import PydanticEmitter as PydanticEmitter
+    from .source import SourceEmitter as SourceEmitter
     from .sqlmodel import SQLModelEmitter as SQLModelEmitter
+    from .typeddict import TypedDictEmitter as TypedDictEmitter
 
-__all__ = ["PydanticEmitter", "SQLModelEmitter"]
+__all__ = [
+    "Base64",
+    "BitText",
+    "DataclassEmitter",
+    "MappedModel",
+    "ORMEmitter",
+    "PydanticEmitter",
+    "RangeOf",
+    "RowModel",
+    "SQLModelEmitter",
+    "SourceEmitter",
+    "TypedDictEmitter",
+    "omitted",
+]
 
-_MODULES = {"PydanticEmitter": ".pydantic", "SQLModelEmitter": ".sqlmodel"}
+_MODULES = {
+    "Base64": ".bases",
+    "BitText": ".bases",
+    "DataclassEmitter": ".dataclass",
+    "MappedModel": ".bases",
+    "ORMEmitter": ".orm",
+    "PydanticEmitter": ".pydantic",
+    "RangeOf": ".bases",
+    "RowModel": ".bases",
+    "SQLModelEmitter": ".sqlmodel",
+    "SourceEmitter": ".source",
+    "TypedDictEmitter": ".typeddict",
+    "omitted": ".bases",
+}
 
 
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(module, __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or every misspelt name would be an object to a type checker
 
+    def __getattr__(name: str) -> object:
+        module = _MODULES.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(module, __name__), name)
+        globals()[name] = value
+        return value
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""What `lazy-alchemy generate` writes for tests/shops.py, and a small application on each database."""
