@@ -70,6 +70,8 @@ class ColumnInfo:
         identity: The arguments of ``sqlalchemy.Identity`` of an identity column.
         quote: Whether the name must be quoted, where the dialect says so.
         options: Options of one dialect, by their prefixed names.
+        unnumbered: Whether it is in a primary key of SQLite that does not number new rows, though SQLAlchemy may take
+            it to: ``INT PRIMARY KEY`` is not ``INTEGER PRIMARY KEY``. For models alone.
         type_name: What the database calls the type, where SQLAlchemy has none for it (its NullType). For messages and
             models alone: it does not count in comparisons.
     """
@@ -84,6 +86,7 @@ class ColumnInfo:
     identity: Options | None = None
     quote: bool | None = None
     options: Options = field(default_factory=Options)
+    unnumbered: bool = False
     type_name: str | None = field(default=None, compare=False, repr=False)
 
 

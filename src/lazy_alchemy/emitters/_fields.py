@@ -14,7 +14,9 @@ from ._types import TypeMap, python_type
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
 
-__all__ = ["ModelField", "model_fields", "numbers_itself"]
+    from lazy_alchemy._tableinfo import TableInfo
+
+__all__ = ["ModelField", "is_unnumbered", "model_fields", "numbers_itself"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class ModelField:
         column: The column itself.
         python_type: The type of its values, NULL left out, as a type checker understands it.
         nullable: Whether a row may hold NULL there.
+        null_key: Whether it is in a primary key that may be NULL all the same, as SQLite's may.
         filled: Whether the database gives it a value when an INSERT leaves it out.
         generated: Whether only the database may give it a value.
         given: Whether the user said what its type is in Python, so that nothing is to be added to it.
@@ -38,6 +41,7 @@ class ModelField:
     nullable: bool
     filled: bool
     generated: bool
+    null_key: bool = False
     given: bool = False
     dialect: str | None = None
 
@@ -45,6 +49,11 @@ class ModelField:
     def optional_type(self) -> Any:
         """The type of its values or None."""
         return self.python_type | None
+
+    @property
+    def row_type(self) -> Any:
+        """The type of what a row has there: its values, or None where that may be."""
+        return self.optional_type if self.nullable or self.null_key else self.python_type
 
     @property
     def alias(self) -> str | None:
@@ -70,10 +79,20 @@ def model_fields(table: Table, types: TypeMap | None = None) -> tuple[ModelField
 
 def numbers_itself(column: Column[Any]) -> bool:
     """Return whether the database numbers a new row in this column of the primary key."""
+    if is_unnumbered(column):
+        return False
     try:
         return column is column.table.autoincrement_column
     except ArgumentError:  # there are several, which SQLAlchemy does not foresee
         return column.autoincrement is True
+
+
+def is_unnumbered(column: Column[Any]) -> bool:
+    """Return whether SQLite is known not to number new rows in this column of a primary key."""
+    if not column.primary_key:
+        return False
+    info: TableInfo | None = vars(column.table).get("_reflected")  # of a table that no accessor loaded there is none
+    return info is not None and any(one.unnumbered for one in info.columns if one.name == column.name)
 
 
 def _field(name: str, column: Column[Any], table: Table, types: TypeMap | None, dialect: str | None) -> ModelField:
@@ -85,6 +104,7 @@ def _field(name: str, column: Column[Any], table: Table, types: TypeMap | None, 
         column=column,
         python_type=type_,
         nullable=bool(column.nullable) and not column.primary_key,
+        null_key=bool(column.nullable) and is_unnumbered(column),
         filled=(
             numbers_itself(column)
             or column.autoincrement is True

@@ -8,7 +8,9 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Boolean, event, inspect, null
 from sqlalchemy.orm.attributes import del_attribute, set_attribute, set_committed_value
 
-from ._fields import numbers_itself
+from lazy_alchemy._errors import ModelError
+
+from ._fields import is_unnumbered, numbers_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -36,6 +38,8 @@ def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     if computed:
         event.listen(mapped, "before_insert", _leaving_out(computed))
     for field in fields:
+        if is_unnumbered(field.column) and not field.filled:
+            event.listen(mapped, "before_insert", _refusing_none(field))
         if _is_nullable_key(field):
             event.listen(mapped, "before_insert", _sending_null(field.name))
     numbers = [
@@ -114,6 +118,20 @@ def _sending_null(name: str) -> Callable[..., None]:
         state: InstanceState[Any] = inspect(target, raiseerr=True)
         if state.dict.get(name) is None:
             set_attribute(target, name, null())
+
+    return before_insert
+
+
+def _refusing_none(field: ModelField) -> Callable[..., None]:
+    """Refuse a new object without its key, where SQLite would store NULL and SQLAlchemy make up a number."""
+
+    def before_insert(_mapper: object, _connection: object, target: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        if state.dict.get(field.name) is None:
+            raise ModelError(
+                f"Give a value to the column {str(field.column.name)!r} of {field.column.table.fullname!r}: it is in"
+                " the primary key, and SQLite does not number rows in it (it does in an INTEGER PRIMARY KEY only)."
+            )
 
     return before_insert
 

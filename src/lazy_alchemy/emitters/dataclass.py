@@ -60,7 +60,7 @@ class DataclassEmitter(TypedEmitter):
             if one.nullable:
                 fields.append((one.name, one.optional_type, field(default=None, metadata=metadata)))
             else:
-                fields.append((one.name, one.python_type, field(metadata=metadata)))
+                fields.append((one.name, one.row_type, field(metadata=metadata)))
         namespace = {"__doc__": table.comment} if table.comment else {}
         made = dataclasses.make_dataclass(
             class_name(table.name), fields, namespace=namespace, kw_only=True, frozen=self.frozen

@@ -127,13 +127,15 @@ class PydanticEmitter:
         return field.nullable or (self.shape == "insert" and field.filled)
 
     def _definition(self, field: ModelField, annotations: Annotations) -> tuple[Any, Any]:
-        type_ = annotations.of_column(field)
+        type_: Any = annotations.of_column(field)
         description = field.column.comment
         optional = self._optional(field)
         if optional and field.nullable:
             return (type_ | None, Field(default=None, alias=field.alias, description=description))
         if self.shape != "row" and (optional or type_ is Any) and not field.column.type.should_evaluate_none:
             type_ = Annotated[type_, NotNull()]
+        if self.shape == "row" and field.null_key:
+            return (type_ | None, Field(alias=field.alias, description=description))
         if not optional:
             return (type_, Field(alias=field.alias, description=description))
         # A factory: a default would be in the JSON schema, of which null is no instance.

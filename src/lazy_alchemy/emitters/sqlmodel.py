@@ -134,7 +134,7 @@ def _is_optional(field: ModelField) -> bool:
 
 
 def _annotation(field: ModelField, row_type: Any) -> Any:
-    if _is_optional(field):
+    if _is_optional(field) or field.null_key:
         return row_type | None
     if get_origin(row_type) is Annotated:
         # SQLModel 0.0.20 loses ``sa_column`` where it is to be merged with another Field.

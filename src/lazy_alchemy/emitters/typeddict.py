@@ -63,7 +63,7 @@ class TypedDictEmitter(TypedEmitter):
         for one in model_fields(table, self._map):
             if self.shape != "row" and one.generated:
                 continue
-            type_ = one.optional_type if one.nullable else one.python_type
+            type_ = one.row_type if self.shape == "row" or one.nullable else one.python_type
             keys[str(one.column.name)] = type_ if self._requires(one) else NotRequired[type_]
         make: Any = TypedDict  # the checkers know only calls whose arguments are literal
         made: type[dict[str, Any]] = make(class_name(table.name, _SUFFIXES[self.shape]), keys)

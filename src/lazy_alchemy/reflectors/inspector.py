@@ -211,6 +211,7 @@ class _Batch:
     def __init__(self, inspector: Inspector, names: list[str], schema: str | None, lacking: _Lacking) -> None:
         self._schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
+        self._lacking = lacking
 
         def read(method: Callable[..., _Facts[_T]], fact: str = "", *, optional: bool = False) -> _Facts[_T]:
             having = [name for name in names if fact not in lacking.get(name, ())]
@@ -259,13 +260,15 @@ class _Batch:
                 constraint.get("comment"),
                 Options(constraint.get("dialect_options")),
             )
+        unnumbered = primary_key.columns if primary_key and _ROW_NUMBER in self._lacking.get(name, ()) else ()
         comment = self._comments.get(key)
         return TableInfo(
             name=name,
             schema=self._schema,
             kind=kind,
             columns=tuple(
-                _column(column, self._type_names.get((name, column["name"]))) for column in self.columns[key]
+                _column(column, self._type_names.get((name, column["name"])), unnumbered=column["name"] in unnumbered)
+                for column in self.columns[key]
             ),
             primary_key=primary_key,
             foreign_keys=tuple(_foreign_keys(name, self._foreign_keys.get(key) or ())),
@@ -320,7 +323,7 @@ def _name(name: str) -> str:
     return sys.intern(str(name))
 
 
-def _column(column: ReflectedColumn, type_name: str | None) -> ColumnInfo:
+def _column(column: ReflectedColumn, type_name: str | None, *, unnumbered: bool) -> ColumnInfo:
     # Any: a dialect may return keys that the TypedDict does not have (quote).
     facts: Mapping[str, Any] = {**column}
     default = column.get("default")
@@ -335,6 +338,7 @@ def _column(column: ReflectedColumn, type_name: str | None) -> ColumnInfo:
         identity=Options(identity) if (identity := facts.get("identity")) else None,
         quote=facts.get("quote", getattr(column["name"], "quote", None)),
         options=Options(column.get("dialect_options")),
+        unnumbered=unnumbered,
         type_name=type_name if isinstance(column["type"], NullType) else None,
     )
 
@@ -440,7 +444,12 @@ _MARIADB_TEMPORARY = """(
 _SQLITE_KINDS = """
     SELECT m.name, m.type, {temporary} AS temporary, m.sql,
         EXISTS (SELECT 1 FROM {catalog} AS i WHERE i.type = 'index' AND i.tbl_name = m.name AND i.sql IS NOT NULL)
+        {key_index}
     FROM {catalog} AS m WHERE m.type IN ('table', 'view')"""
+
+# Whether the primary key has an index of its own: it has one unless it is another name of the row's number, which
+# SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
+_SQLITE_KEY_INDEX = ", EXISTS (SELECT 1 FROM pragma_index_list(m.name, '{schema}') AS k WHERE k.origin = 'pk')"
 
 _KINDS = {
     "r": TableKind.TABLE,
@@ -510,17 +519,24 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 _Lacking = dict[str, set[str]]
 """By name, the words of SQL that its definition certainly does without, and so what need not be read of it."""
+_ROW_NUMBER = "ROW NUMBER"
+"""Stands among them for a primary key that SQLite numbers."""
 
 
 def _sqlite_kinds(
     connection: Connection, wanted: list[str] | None, schema: str | None
 ) -> tuple[dict[str, TableKind], _Lacking]:
     quote = connection.dialect.identifier_preparer.quote_identifier
-    catalogs = {f"{quote(schema or 'main')}.sqlite_master": False}
+    schemas = {schema or "main": False}
     if schema is None:
-        catalogs["sqlite_temp_master"] = True  # last: a temporary table hides another of its name
+        schemas["temp"] = True  # last: a temporary table hides another of its name
     query = " UNION ALL ".join(
-        _SQLITE_KINDS.format(catalog=catalog, temporary=int(temporary)) for catalog, temporary in catalogs.items()
+        _SQLITE_KINDS.format(
+            catalog=f"{quote(name)}.sqlite_master",
+            temporary=int(temporary),
+            key_index="" if wanted is None else _SQLITE_KEY_INDEX.format(schema=name.replace("'", "''")),
+        )
+        for name, temporary in schemas.items()
     )
     query = f"SELECT * FROM ({_escape(query)}) WHERE true"  # noqa: S608 - the schema in it is quoted
     rows = _rows(connection, query, "name COLLATE NOCASE", wanted)
@@ -529,16 +545,18 @@ def _sqlite_kinds(
     # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
     folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
     found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
-    lacking = {name: _lacking(sql or "", indexed) for name, (_, _, _, sql, indexed) in found.items()}
+    lacking = {name: _lacking(*row[3:]) for name, row in found.items()}
     return {name: _kind(*row[1:3]) for name, row in found.items()}, lacking
 
 
-def _lacking(sql: str, indexed: object) -> set[str]:
+def _lacking(definition: str | None, indexed: object, key_indexed: object) -> set[str]:
     # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs a statement.
-    upper = sql.upper()
+    upper = (definition or "").upper()
     lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
     if not _NAMED_KEY.search(upper):
         lacking.add("CONSTRAINT PRIMARY KEY")
+    if key_indexed:
+        lacking.add(_ROW_NUMBER)
     return lacking if indexed else lacking | {"INDEX"}
 
 
