@@ -89,7 +89,8 @@ class Annotations:
         item = self.of(type_.item_type)
         if type_.dimensions is None:
             if item is Any or isinstance(type_.item_type, sqltypes.JSON):
-                return list[Any]  # an item may itself be a list
+                # An item may itself be a list.
+                return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
             return self._named(f"{_word(type_.item_type)}_array", list[Any], lambda name: NestedArray(item, name))
         item = item | None
         for _ in range(type_.dimensions):
@@ -98,7 +99,8 @@ class Annotations:
 
     def _range(self, type_: TypeEngine[Any], bound: TypeEngine[Any], *, many: bool) -> Any:
         python: Any = MultiRange if many else postgresql.Range  # Any: generic in what is known now only
-        return self._named(_word(type_), python, lambda name: RangeOf(self.of(bound), name, many))
+        largest = self.limits.largest(type_)
+        return self._named(_word(type_), python, lambda name: RangeOf(self.of(bound), name, many, largest))
 
     def _named(self, name: str, python: Any, annotation: Callable[[str], object]) -> Any:
         if name not in self._shared:

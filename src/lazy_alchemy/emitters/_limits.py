@@ -15,13 +15,16 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 
 from ._dialects import dialect_of
+from ._times import storable_datetime, storable_time
 from ._types import is_mysql_boolean
 from ._values import (
     Check,
     Digits,
     JsonDocument,
+    fits_money,
     fits_numeric,
     fits_real,
+    rectangular,
     storable_pairs,
     storable_text,
     with_offset,
@@ -70,6 +73,11 @@ _NAIVE = Check(without_offset, (("format", "date-time-local"),))
 _NAIVE_TIME = Check(without_offset, (("format", "time-local"),))
 _AWARE = Check(with_offset)
 _ANY_NUMBER = Digits(300, 300)  # of a column without a precision: what a DOUBLE holds, and no exponent
+_DISCRETE: tuple[tuple[tuple[type[Any], ...], object], ...] = (
+    ((postgresql.INT4RANGE, postgresql.INT4MULTIRANGE), 2**31 - 1),
+    ((postgresql.INT8RANGE, postgresql.INT8MULTIRANGE), 2**63 - 1),
+    ((postgresql.DATERANGE, postgresql.DATEMULTIRANGE), datetime.date.max),  # the last that Python has
+)
 _MONEY = r"^-?\$?\d{1,3}(,?\d{3})*(\.\d{1,2})?$"
 
 
@@ -113,6 +121,14 @@ class Limits:
             return tuple(self._readable(type_))
         return (*self._readable(type_), *self._limits(type_))
 
+    def of_lists(self) -> tuple[Any, ...]:
+        """Return the annotations that say which lists may be within the list that is an array."""
+        return (Check(rectangular),) if self.sent else ()
+
+    def largest(self, type_: TypeEngine[Any]) -> object:
+        """Return the bound of a discrete range that has no next one; None for any other range, and for what is read."""
+        return next((last for known, last in _DISCRETE if isinstance(type_, known)), None) if self.sent else None
+
     def _readable(self, type_: TypeEngine[Any]) -> Iterator[Any]:
         # What Pydantic refuses by default, and PostgreSQL and SQLite hold.
         if not self.sent and isinstance(type_, sqltypes.Numeric) and type_.asdecimal and self.dialect != "mysql":
@@ -150,6 +166,8 @@ class Limits:
         unsigned = 0 if getattr(type_, "unsigned", False) or getattr(type_, "zerofill", False) else None
         if type_.asdecimal:  # as SQLAlchemy reads MySQL's DOUBLE
             yield Field(ge=-_LARGEST_DOUBLE if unsigned is None else unsigned, le=_LARGEST_DOUBLE)
+            if self.sent and type_.precision is not None and (scale := getattr(type_, "scale", None)) is not None:
+                yield _rounded_below(type_.precision, scale)
             if self.sent:
                 yield _ANY_NUMBER
             return
@@ -159,7 +177,8 @@ class Limits:
             yield Field(ge=unsigned)
         precision = getattr(type_, "precision", None)
         if isinstance(type_, mysql.FLOAT) and type_.scale is not None and precision is not None:
-            yield Field(lt=10 ** (precision - type_.scale), gt=-(10 ** (precision - type_.scale)))
+            if self.sent:
+                yield _rounded_below(precision, type_.scale)
         elif self.sent and (
             isinstance(type_, mysql.FLOAT) or (self.dialect == "postgresql" and isinstance(type_, sqltypes.REAL))
         ):
@@ -183,6 +202,8 @@ class Limits:
             return  # it holds NaN too, of which Pydantic can count no digits
         if scale < 0:  # PostgreSQL rounds to tens or hundreds
             yield Field(max_digits=precision - scale, decimal_places=0)
+            if self.sent:
+                yield _rounded_below(precision, scale)
         elif scale > precision:
             limit = Decimal(10) ** (precision - scale)
             yield Field(max_digits=scale, decimal_places=scale, gt=-limit, lt=limit)
@@ -211,8 +232,12 @@ class Limits:
             return
         if isinstance(type_, sqltypes.Time):
             yield _AWARE if type_.timezone else _NAIVE_TIME
+            if self.dialect == "postgresql":
+                yield Check(storable_time(getattr(type_, "precision", None)))
             return
         yield _AWARE if type_.timezone else _NAIVE
+        if self.dialect == "postgresql":
+            yield Check(storable_datetime(getattr(type_, "precision", None)))
         if isinstance(type_, mysql.TIMESTAMP):
             yield Field(ge=_FIRST_TIMESTAMP, lt=_LAST_TIMESTAMP)
 
@@ -233,7 +258,8 @@ class Limits:
                 yield Field(pattern=_mac(8 if isinstance(type_, postgresql.MACADDR8) else 6))
         elif isinstance(type_, postgresql.MONEY):
             if self.sent:
-                yield Field(pattern=_MONEY, max_length=20)
+                yield Field(pattern=_MONEY, max_length=27)
+                yield Check(fits_money)
         elif isinstance(type_, postgresql.HSTORE):
             if self.sent:
                 yield Check(storable_pairs)
@@ -247,6 +273,12 @@ def most_bytes(type_: TypeEngine[Any], dialect: str | None) -> int | None:
     if length is not None or dialect != "mysql":
         return length
     return next((most for known, most in _MOST_BYTES if isinstance(type_, known)), None)
+
+
+def _rounded_below(precision: int, scale: int) -> Any:
+    """Return the bounds of what has no more digits than ``precision`` when it is rounded. ``Any``: a FieldInfo."""
+    limit = Decimal(10) ** (precision - scale) - Decimal(5) * Decimal(10) ** (-scale - 1)
+    return Field(lt=limit, gt=-limit)
 
 
 def _mac(groups: int) -> str:

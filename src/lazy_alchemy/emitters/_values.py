@@ -12,6 +12,7 @@ import math
 import struct
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -22,7 +23,6 @@ from typing_extensions import NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
     from pydantic.json_schema import JsonSchemaValue
@@ -37,8 +37,10 @@ __all__ = [
     "NestedArray",
     "NotNull",
     "RangeOf",
+    "fits_money",
     "fits_numeric",
     "fits_real",
+    "rectangular",
     "storable_pairs",
     "storable_text",
     "with_offset",
@@ -219,7 +221,7 @@ class NestedArray:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate lists of items, and of such lists."""
         levels: Any = _Levels(self)  # Any: it stands where a type does, because only of those are definitions taken in
-        return core_schema.no_info_after_validator_function(_refuse_ragged, handler.generate_schema(levels))
+        return core_schema.no_info_after_validator_function(rectangular, handler.generate_schema(levels))
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,8 @@ def _item_or_array(value: Any) -> str:
     return "array" if isinstance(value, (list, tuple)) else "item"
 
 
-def _refuse_ragged(value: list[Any]) -> list[Any]:
+def rectangular(value: list[Any]) -> list[Any]:
+    """Refuse lists of lists that are not equally long, as those within an array of PostgreSQL must be."""
     shape = _shape(value)
     if len(shape) > _DEPTH:
         raise refusal("array_depth", "An array has 6 dimensions at most")
@@ -270,17 +273,20 @@ class RangeOf:
         bound: The type of the bounds.
         name: What the range is called in a JSON schema.
         many: Whether it is a multirange.
+        largest: The last bound that there is, of a range that the database writes with bounds ``[)`` in any case; None
+            for no such.
     """
 
     bound: Any
     name: str
     many: bool = False
+    largest: Any = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate a ``Range`` or its parts, and give a ``Range``."""
         described = handler.generate_schema(self._parts)
         one: core_schema.CoreSchema = core_schema.no_info_before_validator_function(
-            _read_parts, core_schema.no_info_after_validator_function(_range, described)
+            _read_parts, core_schema.no_info_after_validator_function(self._range, described)
         )
         if self.many:
             one = core_schema.no_info_after_validator_function(MultiRange, core_schema.list_schema(one))
@@ -311,6 +317,18 @@ class RangeOf:
         fields = {"lower": bound, "upper": bound, "bounds": bounds, "empty": bool}
         return make(self.name, {key: NotRequired[type_] for key, type_ in fields.items()})
 
+    def _range(self, parts: dict[str, Any]) -> Range[Any]:
+        lower, upper, bounds = parts.get("lower"), parts.get("upper"), parts.get("bounds", "[)")
+        if parts.get("empty"):
+            return Range(empty=True)
+        if lower is not None and upper is not None and lower > upper:
+            raise refusal("range_order", "The lower bound of a range should not be greater than the upper one")
+        if self.largest is not None and (
+            (upper == self.largest and bounds[1] == "]") or (lower == self.largest and bounds[0] == "(")
+        ):
+            raise refusal("range_bound", "The database writes the bound as the next value, and there is none")
+        return Range(lower, upper, bounds=bounds)
+
 
 def _same(value: Any) -> Any:
     return value
@@ -333,15 +351,6 @@ def _write_all(values: Any, info: SerializationInfo) -> Any:
 
 def _parts(value: Range[Any]) -> dict[str, Any]:
     return {"lower": value.lower, "upper": value.upper, "bounds": value.bounds, "empty": value.empty}
-
-
-def _range(parts: dict[str, Any]) -> Range[Any]:
-    lower, upper = parts.get("lower"), parts.get("upper")
-    if parts.get("empty"):
-        return Range(empty=True)
-    if lower is not None and upper is not None and lower > upper:
-        raise refusal("range_order", "The lower bound of a range should not be greater than the upper one")
-    return Range(lower, upper, bounds=parts.get("bounds", "[)"))
 
 
 def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callable[[str], str]:
@@ -400,6 +409,14 @@ def fits_real(value: float) -> float:
         raise refusal("real_range", "The number is too large for the column") from None
     if value and not stored:
         raise refusal("real_range", "The number is too small for the column")
+    return value
+
+
+def fits_money(value: str) -> str:
+    """Refuse what PostgreSQL's MONEY cannot hold: 64 bits of hundredths."""
+    hundredths = Decimal(value.replace("$", "").replace(",", "")) * 100
+    if not -(2**63) <= hundredths < 2**63:
+        raise refusal("money_range", "The amount is too large for the column")
     return value
 
 
