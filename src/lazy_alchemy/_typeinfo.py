@@ -294,19 +294,20 @@ def _arguments(type_: TypeEngine[Any]) -> dict[str, object]:
 
 def _state(type_: TypeEngine[Any]) -> tuple[object, ...]:
     """Return everything an instance holds, in a form that compares by content."""
-    return (
-        type(type_),
-        *((key, _comparable(value)) for key, value in sorted(vars(type_).items()) if not _memoised(type(type_), key)),
-    )
+    cls = _class(type_)
+    return (cls, *[(key, _comparable(value)) for key, value in sorted(vars(type_).items()) if not _memoised(cls, key)])
 
 
-def _memoised(cls: type[TypeEngine[Any]], attribute: str) -> bool:
+@cache
+def _memoised(cls: type, attribute: str) -> bool:
     """Return whether an attribute only remembers what was computed (``_type_affinity``), by a non-data descriptor."""
     descriptor = inspect.getattr_static(cls, attribute, None)
     return hasattr(descriptor, "__get__") and not hasattr(descriptor, "__set__") and not callable(descriptor)
 
 
 def _comparable(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float, str, type)):
+        return value
     if _is_type(value):
         return _state(value)
     if isinstance(value, ClauseElement):
@@ -315,8 +316,6 @@ def _comparable(value: object) -> object:
         return tuple(sorted((str(key), repr(_comparable(item))) for key, item in value.items()))
     if is_sequence(value):
         return tuple(_comparable(item) for item in value)
-    if value is None or isinstance(value, (bool, int, float, str, type)):
-        return value
     return type(value)
 
 

@@ -441,15 +441,12 @@ _MARIADB_TEMPORARY = """(
         SELECT variable_value FROM information_schema.session_status
         WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
     )"""
+# "c" stands among the origins for CREATE INDEX. "pk" does for a primary key that has an index of its own: it has one
+# unless it is another name of the row's number, which SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
 _SQLITE_KINDS = """
     SELECT m.name, m.type, {temporary} AS temporary, m.sql,
-        EXISTS (SELECT 1 FROM {catalog} AS i WHERE i.type = 'index' AND i.tbl_name = m.name AND i.sql IS NOT NULL)
-        {key_index}
-    FROM {catalog} AS m WHERE m.type IN ('table', 'view')"""
-
-# Whether the primary key has an index of its own: it has one unless it is another name of the row's number, which
-# SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
-_SQLITE_KEY_INDEX = ", EXISTS (SELECT 1 FROM pragma_index_list(m.name, '{schema}') AS k WHERE k.origin = 'pk')"
+        (SELECT group_concat(k.origin) FROM pragma_index_list(m.name, '{schema}') AS k) AS origins
+    FROM {catalog} AS m"""
 
 _KINDS = {
     "r": TableKind.TABLE,
@@ -532,16 +529,19 @@ def _sqlite_kinds(
         schemas["temp"] = True  # last: a temporary table hides another of its name
     query = " UNION ALL ".join(
         _SQLITE_KINDS.format(
-            catalog=f"{quote(name)}.sqlite_master",
-            temporary=int(temporary),
-            key_index="" if wanted is None else _SQLITE_KEY_INDEX.format(schema=name.replace("'", "''")),
+            catalog=f"{quote(name)}.sqlite_master", temporary=int(temporary), schema=name.replace("'", "''")
         )
         for name, temporary in schemas.items()
     )
-    query = f"SELECT * FROM ({_escape(query)}) WHERE true"  # noqa: S608 - the schema in it is quoted
-    rows = _rows(connection, query, "name COLLATE NOCASE", wanted)
+    tables_and_views = "type IN ('table', 'view')"
     if wanted is None:
+        query = f"SELECT name, type, temporary FROM ({query}) WHERE {tables_and_views}"  # noqa: S608 - schema is quoted
+        rows = connection.exec_driver_sql(query).all()
         return {row[0]: _kind(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
+    # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
+    marks = ", ".join("?" * len(wanted))
+    query = f"SELECT * FROM ({query}) WHERE name COLLATE NOCASE IN ({marks}) AND {tables_and_views}"  # noqa: S608
+    rows = connection.exec_driver_sql(query, tuple(wanted)).all()
     # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
     folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
     found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
@@ -549,15 +549,16 @@ def _sqlite_kinds(
     return {name: _kind(*row[1:3]) for name, row in found.items()}, lacking
 
 
-def _lacking(definition: str | None, indexed: object, key_indexed: object) -> set[str]:
+def _lacking(definition: str | None, origins: str | None) -> set[str]:
     # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs a statement.
     upper = (definition or "").upper()
     lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
     if not _NAMED_KEY.search(upper):
         lacking.add("CONSTRAINT PRIMARY KEY")
-    if key_indexed:
+    indexed = (origins or "").split(",")
+    if "pk" in indexed:
         lacking.add(_ROW_NUMBER)
-    return lacking if indexed else lacking | {"INDEX"}
+    return lacking if "c" in indexed else lacking | {"INDEX"}
 
 
 _NAMED_KEY = re.compile(r"CONSTRAINT.*PRIMARY", re.DOTALL)
@@ -569,11 +570,6 @@ def _unnamed_key(columns: Iterable[ReflectedColumn]) -> ReflectedPrimaryKeyConst
     facts: list[Mapping[str, Any]] = [{**column} for column in columns]
     keyed = sorted((fact for fact in facts if fact["primary_key"]), key=lambda fact: int(fact["primary_key"]))
     return {"constrained_columns": [fact["name"] for fact in keyed], "name": None}
-
-
-def _escape(query: str) -> str:
-    """Keep a colon of an identifier from being read as a parameter."""
-    return query.replace(":", "\\:")
 
 
 def _rows(
