@@ -20,6 +20,7 @@ from lazy_alchemy.reflectors import InspectorReflector
 from .test_roundtrip import SETUP
 
 if TYPE_CHECKING:
+    from lazy_alchemy import Reflector
     from tests.databases import Database
 
 HALF = "\ud83d"  # of a surrogate pair, which a client can write in JSON
@@ -279,6 +280,37 @@ def test_a_check_that_is_not_understood_is_left_to_the_database(postgresql_db: D
     postgresql_db.execute(f"CREATE DOMAIN odd AS {base} CHECK ({check})")
     model = make(postgresql_db, "a odd NOT NULL").as_pydantic_insert()
     assert accepted(model, {"a": "b" if base == "text" else -1})
+
+
+DOMAINS = [
+    "CREATE DOMAIN nonzero AS integer NOT NULL CHECK (VALUE >= 1 AND VALUE < 50)",
+    "CREATE DOMAIN few AS nonzero CHECK (VALUE > -5 AND VALUE <= 3000000000)",
+    "CREATE DOMAIN many AS integer CHECK (VALUE <= 3000000000)",
+    "CREATE DOMAIN short AS text CHECK (length(VALUE) <= 3)",
+    "CREATE DOMAIN word AS short CHECK (length(VALUE) >= 2 AND length(VALUE) <= 5)",
+]
+
+
+@pytest.mark.parametrize("reflector", [None, InspectorReflector()], ids=["own", "inspector"])
+def test_a_domain_over_a_domain(postgresql_db: Database, reflector: Reflector | None) -> None:
+    """What the inner ones demand holds as well, NOT NULL included, and the narrower of two bounds is the one."""
+    postgresql_db.execute(
+        *DOMAINS, "CREATE TABLE t (id SERIAL PRIMARY KEY, a few, b word, c few[] DEFAULT '{}', d many DEFAULT 1)"
+    )
+    table = get_lazy_class(postgresql_db.engine, reflector=reflector).t
+    model = table.as_pydantic_insert()
+    assert model.model_fields["a"].is_required()
+    assert not accepted(table.as_pydantic(), {"id": 1, "a": None})
+    assert accepted(model, {"a": 1, "b": None})
+    right = {"a": 1, "b": "abc", "c": [49], "d": -(2**31)}
+    assert right == model.model_validate(right).model_dump(exclude_unset=True)
+    wrong = {"a": [None, 0, 50], "b": ["a", "abcd"], "c": [[None], [0], [[1, 50]]], "d": [2**31]}
+    assert [] == [one for name, values in wrong.items() for one in values if accepted(model, {**right, name: one})]
+    with pytest.raises(ValidationError, match="String should have at most 3 characters"):
+        model(a=1, b="abcd")
+    fields = model.model_json_schema()["properties"]
+    assert (1, 50) == (fields["a"]["minimum"], fields["a"]["exclusiveMaximum"])
+    assert {"minLength": 2, "maxLength": 3}.items() <= fields["b"]["anyOf"][0].items()
 
 
 def test_types_are_given_by_class_and_by_name(db: Database) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
-from ._domains import domain_limits
+from ._domains import narrowed
 from ._limits import Limits, most_bytes
 from ._own_types import spelling
-from ._types import TypeMap, is_mysql_boolean, range_bound
+from ._types import TypeMap, forbids_null, is_mysql_boolean, range_bound
 from ._values import Base64, BitText, MySQLBoolean, NestedArray, RangeOf
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Annotations:
             return own
         if isinstance(type_, postgresql.DOMAIN):
             base = self.of(type_.data_type)
-            limits = domain_limits(type_) if self.limits.sent else ()
-            return _annotated(base, limits)
+            return narrowed(base, type_) if self.limits.sent and not self._is_own(type_.data_type) else base
         if isinstance(type_, sqltypes.ARRAY):
             # isinstance tells nothing of the item type.
             return self._array(type_)  # pyright: ignore[reportUnknownArgumentType]
@@ -80,6 +79,12 @@ class Annotations:
             found = (*found, BitText())
         return _annotated(python, found)
 
+    def _is_own(self, type_: TypeEngine[Any]) -> bool:
+        """Return whether the user said what a domain's base is, so that nothing is to be added to it."""
+        if self.map.own.find(type_) is not ...:
+            return True
+        return isinstance(type_, postgresql.DOMAIN) and self._is_own(type_.data_type)
+
     def _most_bytes(self, type_: TypeEngine[Any]) -> int | None:
         if self.limits.sent or self.limits.dialect == "mysql":
             return most_bytes(type_, self.limits.dialect)
@@ -91,7 +96,8 @@ class Annotations:
             if item is Any or isinstance(type_.item_type, sqltypes.JSON):
                 # An item may itself be a list.
                 return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
-            return self._named(f"{_word(type_.item_type)}_array", list[Any], lambda name: NestedArray(item, name))
+            null = not forbids_null(type_.item_type)
+            return self._named(f"{_word(type_.item_type)}_array", list[Any], lambda name: NestedArray(item, name, null))
         item = item | None
         for _ in range(type_.dimensions):
             item = types.GenericAlias(list, (item,))

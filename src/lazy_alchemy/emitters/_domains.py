@@ -1,22 +1,22 @@
-"""The simple CHECK constraints of PostgreSQL's domains: bounds, lengths and lists of values, as annotations."""
+"""What PostgreSQL's domains demand: the simple CHECK constraints, of bounds, lengths and lists of values."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
 
 from pydantic import Field
+from pydantic.fields import FieldInfo
 from sqlalchemy import Integer, Numeric, String
+from sqlalchemy.dialects.postgresql import DOMAIN
 
 from ._values import Check, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy.dialects.postgresql import DOMAIN
-
-__all__ = ["domain_limits"]
+__all__ = ["narrowed"]
 
 # As PostgreSQL writes an expression back, each part of an AND in parentheses: ((VALUE >= 1) AND (VALUE <= 10)).
 _BOUND = re.compile(r"\(?VALUE (?P<operator><=|>=|<|>) \(?'?(?P<number>-?\d+(\.\d+)?)'?\)?(::[\w ]+)?\)?")
@@ -26,35 +26,72 @@ _LENGTH = re.compile(
 _LABELS = re.compile(r"\(?\(?VALUE\)?(::[\w ]+)? = ANY \(\(?ARRAY\[(?P<labels>.+)\]\)?(::[\w ]+(\[\])?)?\)\)?")
 _LABEL = re.compile(r"\(?'(?P<label>(?:[^'\\]|'')*)'(::[\w ]+)?\)?(::[\w ]+)?(, |$)")
 _WORDS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+_TIGHTER = {"lt": min, "le": min, "max_length": min, "gt": max, "ge": max, "min_length": max}
+
+_Bound: TypeAlias = "tuple[str, int | Decimal]"
+"""An argument of Pydantic's ``Field`` by its name."""
 
 
-def domain_limits(domain: DOMAIN) -> tuple[Any, ...]:
-    """Return what ``domain`` demands of its values, as far as it can be said of a value alone.
+def narrowed(type_: Any, domain: DOMAIN) -> Any:
+    """Return ``type_`` with what ``domain`` demands of its values, as far as it can be said of a value alone.
 
-    A CHECK of another form is left to the database: nothing is made of half of one.
+    A CHECK of another form is left to the database: nothing is made of half of one. ``Any``: any type, which may have
+    annotations already; of its bounds and the domain's the narrower holds.
     """
+    base, *annotations = get_args(type_) if get_origin(type_) is Annotated else (type_,)
+    limits = _limits(domain)
+    checks = [limit for limit in limits if isinstance(limit, Check)]
+    bounds = [limit for limit in limits if not isinstance(limit, Check)]
+    if bounds:
+        # Pydantic applies bounds that stand before every function in its own words, and the last one of each kind.
+        fields = [one for one in annotations if isinstance(one, FieldInfo)]
+        rest = [one for one in annotations if not isinstance(one, FieldInfo)]
+        annotations = [*fields, Field(**_narrowest([*_bounds_of(fields), *bounds])), *rest]
+    for annotation in (*annotations, *checks):
+        base = Annotated[base, annotation]
+    return base
+
+
+def _bounds_of(fields: list[FieldInfo]) -> Iterator[_Bound]:
+    for item in (item for one in fields for item in one.metadata):
+        for word in _TIGHTER:
+            if (bound := getattr(item, word, None)) is not None:
+                yield word, bound
+
+
+def _narrowest(bounds: list[_Bound]) -> dict[str, Any]:
+    """Return the tightest bound of each kind. ``Any``: of the arguments that they name."""
+    found: dict[str, Any] = {}
+    for word, bound in bounds:
+        found[word] = _TIGHTER[word](found[word], bound) if word in found else bound
+    return found
+
+
+def _limits(domain: DOMAIN) -> list[_Bound | Check]:
     check = getattr(domain, "check", None)
     if check is None:
-        return ()
+        return []
     expression = str(check).strip()
     if expression.startswith("(") and expression.endswith(")") and ") AND (" in expression:
         expression = expression[1:-1]
-    is_text = isinstance(domain.data_type, String)
-    if not is_text and not isinstance(domain.data_type, (Integer, Numeric)):
-        return ()
+    base = domain.data_type
+    while isinstance(base, DOMAIN):
+        base = base.data_type
+    is_text = isinstance(base, String)
+    if not is_text and not isinstance(base, (Integer, Numeric)):
+        return []
     of_part = _part_of_text if is_text else _part_of_number
-    found = [tuple(of_part(part)) for part in expression.split(" AND ")]
-    return tuple(limit for limits in found for limit in limits) if all(found) else ()
+    found = [list(of_part(part)) for part in expression.split(" AND ")]
+    return [limit for limits in found for limit in limits] if all(found) else []
 
 
-def _part_of_number(part: str) -> Iterator[Any]:
+def _part_of_number(part: str) -> Iterator[_Bound | Check]:
     if match := _BOUND.fullmatch(part):
         number = Decimal(match["number"])
-        bound: Any = int(number) if number == int(number) else number  # Any: of the argument that its word names
-        yield Field(**{_WORDS[match["operator"]]: bound})
+        yield _WORDS[match["operator"]], int(number) if number == int(number) else number
 
 
-def _part_of_text(part: str) -> Iterator[Any]:
+def _part_of_text(part: str) -> Iterator[_Bound | Check]:
     if match := _LENGTH.fullmatch(part):
         yield from _length(match["operator"], int(match["number"]))
     elif match := _LABELS.fullmatch(part):
@@ -67,11 +104,11 @@ def _part_of_text(part: str) -> Iterator[Any]:
             yield Check(_one_of(frozenset(labels)), (("enum", tuple(labels)),))
 
 
-def _length(operator: str, number: int) -> Iterator[Any]:
+def _length(operator: str, number: int) -> Iterator[_Bound]:
     if operator in ("<", "<=", "="):
-        yield Field(max_length=number - 1 if operator == "<" else number)
+        yield "max_length", number - 1 if operator == "<" else number
     if operator in (">", ">=", "="):
-        yield Field(min_length=number + 1 if operator == ">" else number)
+        yield "min_length", number + 1 if operator == ">" else number
 
 
 def _one_of(labels: frozenset[str]) -> Callable[[str], str]:

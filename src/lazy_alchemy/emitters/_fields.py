@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from ._dialects import dialect_of
 from ._names import field_names
-from ._types import TypeMap, python_type
+from ._types import TypeMap, forbids_null, python_type
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
@@ -103,7 +103,7 @@ def _field(name: str, column: Column[Any], table: Table, types: TypeMap | None, 
         name=name,
         column=column,
         python_type=type_,
-        nullable=bool(column.nullable) and not column.primary_key,
+        nullable=bool(column.nullable) and not column.primary_key and not forbids_null(column.type),
         null_key=bool(column.nullable) and is_unnumbered(column),
         filled=(
             numbers_itself(column)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["TypeMap", "Unknown", "is_mysql_boolean", "python_type", "range_bound"]
+__all__ = ["TypeMap", "Unknown", "forbids_null", "is_mysql_boolean", "python_type", "range_bound"]
 
 Unknown = Callable[["Column[Any]"], Any]
 """What is asked for the Python type of a column that nobody knows; None leaves it unknown."""
@@ -175,6 +175,11 @@ def range_bound(type_: TypeEngine[Any]) -> tuple[TypeEngine[Any], bool] | None:
         if isinstance(type_, (one, many)):
             return bound, isinstance(type_, many)
     return None
+
+
+def forbids_null(type_: TypeEngine[Any]) -> bool:
+    """Return whether a type itself is NOT NULL: a domain, or one over such a domain."""
+    return isinstance(type_, postgresql.DOMAIN) and (bool(type_.not_null) or forbids_null(type_.data_type))
 
 
 def is_unknown(type_: TypeEngine[Any], dialect: str | None) -> bool:

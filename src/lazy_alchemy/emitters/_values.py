@@ -213,10 +213,12 @@ class NestedArray:
     Attributes:
         item: The type of an item, NULL left out.
         name: What the array is called in a JSON schema.
+        null: Whether an item may be NULL.
     """
 
     item: Any
     name: str
+    null: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate lists of items, and of such lists."""
@@ -233,7 +235,9 @@ class _Levels:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Refer to itself, as the type of what is in a list."""
         reference = f"{__name__}.{self.array.name}:{id(self.array)}"
-        item = core_schema.nullable_schema(handler.generate_schema(self.array.item))
+        item = handler.generate_schema(self.array.item)
+        if self.array.null:
+            item = core_schema.nullable_schema(item)
         inner = core_schema.tagged_union_schema(
             {"item": item, "array": core_schema.definition_reference_schema(reference)}, _item_or_array
         )
