@@ -33,7 +33,7 @@ class BuiltTables:
     """
 
     def __init__(self, dialect: str) -> None:
-        """Make an empty MetaData, for tables of the dialect of that name."""
+        """Make an empty MetaData, for tables of the dialect of that name, or of ``dialect+driver``."""
         self.dialect = dialect
         self.metadata = MetaData()
         self._tables: dict[_Key, CustomTable] = {}

@@ -99,7 +99,7 @@ class Catalog:
         self._load = load
         self._flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, pool_capacity(engine.pool) or _LOADS))
         self._entries = Entries()
-        self._built = BuiltTables(engine.dialect.name)
+        self._built = BuiltTables(f"{engine.dialect.name}+{engine.dialect.driver}")
         # What only one connection may see: tables that were got through the same one join each other.
         self._apart: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
         self._uncommitted: set[Key] = set()

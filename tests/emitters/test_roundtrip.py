@@ -66,6 +66,9 @@ POSTGRESQL = {
     "uuid[]": [["12345678-1234-5678-1234-567812345678"]],
     "jsonb[]": [[{"a": 1}, None], [[1, "x"], [{"a": [1, [2]]}, True]]],
     "mood": ["sad", "so so"],
+    "citext[]": [["Ab", None, "c d"], []],
+    "positive[]": [[1, None], [[1], [2]]],
+    "flavour[]": [["sweet"]],
     "mood[]": [["so so", "sad", None]],  # of nested ones, SQLAlchemy makes no labels
     "positive": [1, 100],
     "short": ["ab"],

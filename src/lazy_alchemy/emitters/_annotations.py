@@ -11,6 +11,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
+from ._array_text import ArrayText, ItemText
 from ._domains import narrowed
 from ._limits import Limits, most_bytes
 from ._own_types import spelling
@@ -62,7 +63,9 @@ class Annotations:
             return narrowed(base, type_) if self.limits.sent and not self._is_own(type_.data_type) else base
         if isinstance(type_, sqltypes.ARRAY):
             # isinstance tells nothing of the item type.
-            return self._array(type_)  # pyright: ignore[reportUnknownArgumentType]
+            array: sqltypes.ARRAY[Any] = type_  # pyright: ignore[reportUnknownVariableType]
+            items = None if self.limits.sent or self.limits.driver == "asyncpg" else _item_text(array.item_type)
+            return _annotated(self._array(array), () if items is None else (ArrayText(items),))
         bound = range_bound(type_)
         if bound is not None:
             return self._range(type_, bound[0], many=bound[1])
@@ -123,6 +126,34 @@ def annotated_row(fields: Iterable[ModelField]) -> dict[str, Any]:
             known[one.dialect] = Annotations(TypeMap(), Limits(one.dialect, sent=False))
         types[one.name] = known[one.dialect].of_column(one)
     return types
+
+
+# Arrays of these one or another of psycopg, psycopg2 and pg8000 gives as text.
+_TEXT_IN_ARRAYS = (
+    postgresql.DOMAIN,
+    postgresql.CITEXT,
+    postgresql.MACADDR,
+    postgresql.MACADDR8,
+    postgresql.MONEY,
+    postgresql.OID,
+    postgresql.REGCLASS,
+    postgresql.TSQUERY,
+    postgresql.TSVECTOR,
+    sqltypes.Time,
+)
+
+
+def _item_text(type_: TypeEngine[Any]) -> ItemText | None:
+    """Return what the text of an item is, where a driver may give the text of the array; None where none does."""
+    if not isinstance(type_, _TEXT_IN_ARRAYS):
+        return None
+    while isinstance(type_, postgresql.DOMAIN):
+        type_ = type_.data_type
+    if isinstance(type_, sqltypes.JSON):
+        return "json"
+    if isinstance(type_, sqltypes.LargeBinary):
+        return "bytes"
+    return "offset" if getattr(type_, "timezone", False) else "plain"
 
 
 def _word(type_: TypeEngine[Any]) -> str:

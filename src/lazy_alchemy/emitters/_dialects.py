@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["dialect_of"]
+__all__ = ["dialect_of", "driver_of"]
 
 _FAMILIES = {"mariadb": "mysql"}
 
@@ -18,10 +18,20 @@ def dialect_of(table: Table) -> str | None:
 
     An accessor's tables know it. Of other tables it is what a type that one dialect alone has tells.
     """
-    name: str | None = vars(table).get("_dialect")
-    if name is None:
-        name = next((found for column in table.columns if (found := _dialect_of_type(column.type))), None)
+    name = _engine(table).partition("+")[0]
+    if not name:
+        name = next((found for column in table.columns if (found := _dialect_of_type(column.type))), "")
     return _FAMILIES.get(name, name) if name else None
+
+
+def driver_of(table: Table) -> str | None:
+    """Return the driver of the engine that a table was loaded through; None where it is not known."""
+    return _engine(table).partition("+")[2] or None
+
+
+def _engine(table: Table) -> str:
+    name: str | None = vars(table).get("_dialect")
+    return name or ""
 
 
 def _dialect_of_type(type_: TypeEngine[Any]) -> str | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Boolean, event, inspect, null
+from pydantic import TypeAdapter
+from sqlalchemy import ARRAY, Boolean, event, inspect, null
 from sqlalchemy.orm.attributes import del_attribute, set_attribute, set_committed_value
 
 from lazy_alchemy._errors import ModelError
 
+from ._annotations import Annotations
+from ._array_text import ArrayText
+from ._dialects import driver_of
 from ._fields import is_unnumbered, numbers_itself
+from ._limits import Limits
+from ._types import TypeMap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlalchemy.orm import InstanceState
 
@@ -45,10 +51,10 @@ def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     numbers = [
         field.name for field in fields if field.python_type is bool and not isinstance(field.column.type, Boolean)
     ]
-    if numbers:
-        to_bool = _making_bool(numbers)
+    arrays = {field.name: one for field in fields if (one := _read_array(field, driver_of(field.column.table)))}
+    for of_fields in ([_making_bool(numbers)] if numbers else []) + ([_making_lists(arrays)] if arrays else []):
         for name in ("load", "refresh", "refresh_flush"):
-            event.listen(mapped, name, to_bool)
+            event.listen(mapped, name, of_fields)
 
 
 def _leaving_out_none(names: Collection[str]) -> Callable[..., None]:
@@ -134,6 +140,26 @@ def _refusing_none(field: ModelField) -> Callable[..., None]:
             )
 
     return before_insert
+
+
+def _read_array(field: ModelField, driver: str | None) -> TypeAdapter[Any] | None:
+    """Return what makes a list of an array that the driver may give as text; None for every other column."""
+    if not isinstance(field.column.type, ARRAY):
+        return None
+    type_ = Annotations(TypeMap(), Limits(field.dialect, sent=False, driver=driver)).of_column(field)
+    return TypeAdapter(type_) if any(isinstance(item, ArrayText) for item in get_args(type_)) else None
+
+
+def _making_lists(arrays: Mapping[str, TypeAdapter[Any]]) -> Callable[..., None]:
+    """Make what a driver gives as the text of an array the list that it is."""
+
+    def loaded(target: object, *_: object) -> None:
+        state: InstanceState[Any] = inspect(target, raiseerr=True)
+        for name, adapter in arrays.items():
+            if state.dict.get(name) is not None:
+                set_committed_value(target, name, adapter.validate_python(state.dict[name]))
+
+    return loaded
 
 
 def _making_bool(names: Collection[str]) -> Callable[..., None]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 
-from ._dialects import dialect_of
+from ._dialects import dialect_of, driver_of
 from ._times import storable_datetime, storable_time
 from ._types import is_mysql_boolean
 from ._values import (
@@ -90,11 +90,13 @@ class Limits:
         sent: Whether values go into the database. What comes out of it is checked only for what the database sees to
             itself: SQLite stores any length, and whatever digits, in any column.
         charset: The character set of the table's texts where their types do not name one (MariaDB).
+        driver: The driver that reads, or None where nobody knows it.
     """
 
     dialect: str | None
     sent: bool
     charset: str | None = None
+    driver: str | None = None
 
     @classmethod
     def for_values_in(cls, table: Table) -> Limits:
@@ -105,7 +107,7 @@ class Limits:
     @classmethod
     def for_values_from(cls, table: Table) -> Limits:
         """Return the limits of what is read from ``table``."""
-        return cls(dialect_of(table), sent=False)
+        return cls(dialect_of(table), sent=False, driver=driver_of(table))
 
     def of_column(self, column: Column[Any]) -> tuple[Any, ...]:
         """Return the annotations that ``column`` adds to those of its type."""

@@ -68,7 +68,7 @@ class SQLModelEmitter(MappedEmitter[SQLModel]):
                 f"base={plan.base.__name__} has the field {extra!r}, and {plan.table.fullname!r} no such column."
                 " Make it a property, a ClassVar or a private attribute."
             )
-        annotations = Annotations(self._map, Limits(plan.fields[0].dialect, sent=False))
+        annotations = Annotations(self._map, Limits.for_values_from(plan.table))
         namespace: dict[str, Any] = {
             "__module__": __name__,
             **plan.namespace,

@@ -1,0 +1,109 @@
+"""The text that PostgreSQL writes for an array, which a driver gives as it is where it does not know the item type.
+
+No SQL types here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import GetCoreSchemaHandler
+
+__all__ = ["ArrayText", "ItemText", "parse_array"]
+
+ItemText = Literal["plain", "json", "bytes", "offset"]
+"""What an item's text is: as Pydantic reads it, JSON, bytes in hexadecimal, or a time with an offset from UTC."""
+
+
+@dataclass(frozen=True)
+class ArrayText:
+    """An array that a driver may give as PostgreSQL wrote it, which becomes the list.
+
+    SQLAlchemy's ARRAY makes of such a text the list of its characters. That is taken for what it is, so this is for
+    arrays that the driver does not know: a list of texts could look the same.
+
+    Attributes:
+        items: What each item's text is.
+    """
+
+    items: ItemText = "plain"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make a list of the text, before the list is validated."""
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, value: Any) -> Any:
+        if isinstance(value, list):
+            characters: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+            if not characters or characters[0] not in ("{", "[") or not all(map(_is_character, characters)):
+                return characters
+            value = "".join(characters)
+        array = parse_array(value, _READ[self.items]) if isinstance(value, str) else None
+        return value if array is None else array
+
+
+def _is_character(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 1
+
+
+def _with_minutes(text: str) -> str:
+    """Return a time with the minutes of its offset, which PostgreSQL leaves out where they are 0."""
+    return f"{text}:00" if text[-3:-2] in ("+", "-") else text
+
+
+_READ: dict[ItemText, Callable[[str], Any]] = {
+    "plain": str,
+    "json": json.loads,
+    "bytes": lambda text: bytes.fromhex(text.removeprefix("\\x")),
+    "offset": _with_minutes,
+}
+
+_BOUNDS = re.compile(r"(\[-?\d+:-?\d+\])+=")
+_TOKEN = re.compile(r'(?P<mark>[{},])|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^{},"\\]+)', re.DOTALL)
+
+_AFTER = {",": ("{", "item"), "{": ("{", "item", "}"), "}": (",", "}"), "item": (",", "}")}
+
+
+def parse_array(text: str, read: Callable[[str], Any] = str) -> list[Any] | None:
+    """Return the list that PostgreSQL wrote as ``text``; None if it is not the text of an array.
+
+    PostgreSQL manual, "8.15.6. Array Input and Output Syntax". The bounds of one that does not begin at 1 are lost.
+
+    Args:
+        text: The whole text.
+        read: Makes an item of its text.
+    """
+    bounds = _BOUNDS.match(text)
+    position = bounds.end() if bounds else 0
+    outermost: list[Any] = []
+    open_lists = [outermost]
+    before = ","
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        mark = "" if token is None else str(token["mark"] or "item")
+        if token is None or mark not in _AFTER[before] or (len(open_lists) == 1 and (mark != "{" or outermost)):
+            return None
+        if mark == "{":
+            open_lists.append([])
+            open_lists[-2].append(open_lists[-1])
+        elif mark == "}":
+            open_lists.pop()
+        elif mark == "item":
+            open_lists[-1].append(_item(token, read))
+        before, position = mark, token.end()
+    return outermost[0] if outermost and len(open_lists) == 1 else None
+
+
+def _item(token: re.Match[str], read: Callable[[str], Any]) -> Any:
+    quoted = token["quoted"]
+    if quoted is not None:
+        return read(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+    return None if token["bare"] == "NULL" else read(token["bare"])
