@@ -27,7 +27,7 @@ from lazy_alchemy import (
     ModelError,
 )
 from lazy_alchemy._drift import differences
-from lazy_alchemy.emitters import MappedModel, RowModel
+from lazy_alchemy.emitters import MappedModel, RowModel, omitted
 
 from .databases import count_queries, warm
 
@@ -59,6 +59,16 @@ class Users(MappedModel):
     email: str | None = None
 
 
+class UsersInsert(RowModel):
+    name: str
+    email: str | None = None
+
+
+class UsersUpdate(RowModel):
+    name: str | None = omitted()
+    email: str | None = None
+
+
 class OtherRow(RowModel):
     id: int
 
@@ -73,6 +83,10 @@ class StrictDB(AppDB, on_drift="raise"):
 
 class AsyncAppDB(AsyncLazyDBAccessor, on_drift="raise"):
     users: LazyTable[UsersColumns, UsersRow, Users]
+
+
+class FullDB(LazyDB):
+    users: LazyTable[UsersColumns, UsersRow, Users, UsersInsert, UsersUpdate]
 
 
 class HiddenDB(LazyDB):
@@ -362,11 +376,19 @@ class TestModels:
         assert repr(first(name="a")) == repr(second(name="a"))
 
     def test_other_shapes_are_made(self, good: Database) -> None:
-        """Options that the declared class does not have give a class that is made as ever."""
+        """Shapes that no class is declared for are made, as ever."""
         users = AppDB(good.engine).users
 
         assert not issubclass(users.as_pydantic(partial=True), UsersRow)
         assert not issubclass(users.as_pydantic_insert(), UsersRow)
+        assert not issubclass(users.as_sqlmodel(relationships=[users]), Users)
+
+    def test_declared_shapes_are_the_ones(self, good: Database) -> None:
+        """The classes of rows to be inserted and of changes are the ones that are declared, too."""
+        users = FullDB(good.engine).users
+
+        assert UsersInsert is users.as_pydantic_insert()
+        assert UsersUpdate is users.as_pydantic_partial() is users.as_pydantic(partial=True)
 
     def test_declaration_counts_for_every_accessor(self, good: Database) -> None:
         """Accessors of an engine share a table and its declared models, whichever came first."""

@@ -9,21 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, event
+from pydantic import ValidationError
+from sqlalchemy import create_engine, event, select
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import Session
 
 from lazy_alchemy import _cli_generate
 from lazy_alchemy._generate import generate, write
 
 from .databases import count_queries, warm
+from .emitters.test_roundtrip import ONLY_READ, every, unlike, values_of, written_by
+from .schemas import BROKEN
 from .shops import open_shop
 from .test_cli import PASSWORD, command, invoke, on_a_terminal, url_of
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from sqlalchemy import Table
+
     from .conftest import Graph
     from .databases import Database
+
+__all__ = ["every"]  # a fixture
 
 ROOT = Path(__file__).resolve().parent.parent
 EMITTED = ROOT / "typecheck" / "emitted"
@@ -111,6 +119,85 @@ class TestGolden:
         assert "ann@example.org ['Ann']" == asyncio.run(run())
 
 
+class TestValues:
+    """What generated models read and write, as those do that are made at run time."""
+
+    @pytest.fixture
+    def generated(self, db: Database, every: Table, tmp_path: Path) -> Any:
+        """A table with a column of every type, declared in a generated module."""
+        assert every.name == "every"
+        text = generate(db.engine, models=("pydantic", "sqlmodel"))
+        module = import_text(text, tmp_path, f"every_{db.name}")
+        return module.AppDB(db.make_engine(), on_drift="raise").every
+
+    def test_what_is_written_is_read(self, db: Database, generated: Any) -> None:
+        """A value of every type goes through the generated Insert class, and comes back equal, also as JSON."""
+        model, mapped = generated.as_pydantic(), generated.as_sqlmodel()
+        assert {model.__module__, mapped.__module__, generated.as_pydantic_insert().__module__} == {f"every_{db.name}"}
+        problems = []
+        with Session(db.engine) as session:
+            for column, sql_type, value in values_of(db):
+                if ONLY_READ.get(sql_type) == value:
+                    continue
+                row, written = written_by(generated, column, value)
+                session.execute(generated.insert(), row)
+                found = session.execute(select(generated).order_by(generated.c.id.desc()).limit(1)).one()
+                problems.append(unlike(model, found, column, written))
+                problems.append(unlike(model, session.get(mapped, found.id), column, written))
+        assert [] == [problem for problem in problems if problem]
+
+    def test_rows_are_not_measured(self, db: Database, tmp_path: Path) -> None:
+        """A row is read though its column holds more by now; what is to be inserted is measured, and check sees it."""
+        db.execute("CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, note VARCHAR(3), size SMALLINT)")
+        module = import_text(generate(db.engine), tmp_path, f"measured_{db.name}")
+        row = {"id": 2**40, "note": "longer", "size": 2**40}
+
+        assert row == module.NotesRow(**row).model_dump()
+        with pytest.raises(ValidationError, match="at most 3 characters"):
+            module.NotesInsert(id=1, note="longer")
+
+    def test_numbers_are_bounded(self, db: Database, tmp_path: Path) -> None:
+        """A number that no integer column holds is refused in what is to be inserted."""
+        db.execute("CREATE TABLE sums (id BIGINT NOT NULL PRIMARY KEY)")
+        module = import_text(generate(db.engine), tmp_path, f"bounded_{db.name}")
+
+        assert module.SumsInsert(id=2**63 - 1).id == 2**63 - 1
+        with pytest.raises(ValidationError):
+            module.SumsInsert(id=2**63)
+
+    @pytest.mark.filterwarnings("ignore:Did not recognize type:sqlalchemy.exc.SAWarning")
+    def test_booleans_of_mariadb(self, mariadb_db: Database, tmp_path: Path) -> None:
+        """What MariaDB stores in a BOOLEAN beside 0 and 1 is true, and what it has for no label of an ENUM is read."""
+        mariadb_db.execute(
+            "CREATE TABLE flags (id INT PRIMARY KEY, flag BOOLEAN NOT NULL, mood ENUM('sad'), a INET6, b INET4)",
+            "INSERT IGNORE INTO flags VALUES (1, 2, 'glad', '::1', '127.0.0.1')",
+        )
+        module = import_text(generate(mariadb_db.engine), tmp_path, "flags_db")
+        db = module.AppDB(mariadb_db.engine, on_drift="raise")
+        with mariadb_db.engine.connect() as connection:
+            row = module.FlagsRow.model_validate(connection.execute(select(db.flags)).one())
+
+        assert (True, "", "::1") == (row.flag, row.mood, row.a)
+        assert "    b: Column[str | None]\n" in Path(str(module.__file__)).read_text()
+
+    def test_arrays_of_any_dimensions(self, postgresql_db: Database, tmp_path: Path) -> None:
+        """PostgreSQL enforces no number of dimensions: a column may give lists of lists. Bytes are Base64 in them."""
+        postgresql_db.execute(
+            "CREATE TABLE lists (id int PRIMARY KEY, numbers int[], photos bytea[])",
+            "INSERT INTO lists VALUES (1, '{{1,2},{3,4}}', '{{a},{b}}')",
+        )
+        module = import_text(generate(postgresql_db.engine), tmp_path, "lists_db")
+        db = module.AppDB(postgresql_db.engine, on_drift="raise")
+        with postgresql_db.engine.connect() as connection:
+            row = module.ListsRow.model_validate(connection.execute(select(db.lists)).one())
+
+        assert ([[1, 2], [3, 4]], [[b"a"], [b"b"]]) == (row.numbers, row.photos)
+        assert row == module.ListsRow.model_validate_json(row.model_dump_json())
+        assert [b"hi"] == module.ListsInsert.model_validate({"id": 1, "photos": ["aGk="]}).photos
+        with pytest.raises(ValidationError, match="Base64"):
+            module.ListsInsert.model_validate({"id": 1, "photos": ["no base64!"]})
+
+
 class TestRoundTrips:
     def test_many_tables_are_one_batch(self, graph: Graph) -> None:
         """Generating costs one round trip for names and one batch: on PostgreSQL two in all."""
@@ -138,6 +225,59 @@ class TestRoundTrips:
         engine.dispose()
 
 
+# A table that nobody can read, and how the database's names and the reason of it appear in the note.
+UNREADABLE = {
+    "sqlite": [
+        (['CREATE TABLE odd (a INTEGER, "" TEXT)'], "Table 'odd' was reflected and cannot be built: Column must be"),
+        (BROKEN["sqlite"], "'broken_view' exists and cannot be read: "),
+        (['CREATE TABLE "" (a INTEGER)'], "'' is listed by the database and cannot be found"),
+    ],
+    "mariadb": [(BROKEN["mariadb"], "'broken_view' exists and cannot be read: ")],
+    "postgresql": [],  # none is known
+}
+ODD = {
+    "sqlite": "CREATE TABLE odd (id INTEGER PRIMARY KEY, a, b WHATEVER)",
+    "postgresql": "CREATE TABLE odd (a serial, b serial, c bigserial, id serial PRIMARY KEY, shape point)",
+    "mariadb": "CREATE TABLE odd (id INT PRIMARY KEY, shape POINT)",
+}
+
+
+class TestOddTables:
+    def test_what_cannot_be_read_is_left_out(self, db: Database, tmp_path: Path) -> None:
+        """Tables that cannot be read are left out with a note that names each, and all others are written."""
+        reasons = [reason for _, reason in UNREADABLE[db.name]]
+        db.execute(
+            *[one for ddl, _ in UNREADABLE[db.name] for one in ddl], "CREATE TABLE good (id INTEGER PRIMARY KEY)"
+        )
+        result = invoke("generate", url_of(db), "-o", str(tmp_path / "db.py"))
+
+        assert (0, f"{tmp_path / 'db.py'}: 1 table, written\n") == (result.exit_code, result.stdout)
+        assert all(f"note: Left out: {reason}" in result.stderr for reason in reasons), result.stderr
+        assert len(reasons) == result.stderr.count("\n")
+
+    @pytest.mark.parametrize("also", [[], ["--tables", "good"]])
+    def test_what_was_asked_for_must_be_read(self, sqlite_db: Database, tmp_path: Path, also: list[str]) -> None:
+        """A table that cannot be read and is named, or is the only one, is an error, and nothing is written."""
+        sqlite_db.execute('CREATE TABLE odd (a INTEGER, "" TEXT)')
+        arguments = ["--tables", "odd", *also] if also else []
+        if also:
+            sqlite_db.execute("CREATE TABLE good (id INTEGER PRIMARY KEY)")
+        result = invoke("generate", url_of(sqlite_db), "-o", str(tmp_path / "db.py"), *arguments)
+
+        assert 1 == result.exit_code
+        assert "'odd' was reflected and cannot be built" in result.stderr
+        assert [] == list(tmp_path.glob("*.py"))
+
+    def test_unknown_types_are_named(self, db: Database) -> None:
+        """A column whose type nobody knows is Any, and a note says which column of which table it is."""
+        db.execute(ODD[db.name])
+        result = invoke("generate", url_of(db), "--models", "pydantic,sqlmodel")
+
+        note = "note: Nobody knows what the type 'point' of column 'shape' of table 'odd' is in Python: it is Any.\n"
+        assert ("" if db.is_sqlite else note, 0) == (result.stderr, result.exit_code)
+        assert "Column[Any]" in result.stdout
+
+
 class TestCommand:
     def test_writes_a_module(self, shop: Database, tmp_path: Path) -> None:
         """`generate` writes a module, and says how many tables there are."""
@@ -157,8 +297,27 @@ class TestCommand:
         assert ("", 0) == (result.stderr, result.returncode)
         compile(result.stdout, "db.py", "exec")
         assert result.stdout.startswith("# Generated by lazy-alchemy: do not edit.")
-        assert "    customers: LazyTable[CustomersColumns, CustomersRow]\n" in result.stdout
+        assert "    customers: LazyTable[\n        CustomersColumns,\n        CustomersRow,\n" in result.stdout
         assert "orders" not in result.stdout
+
+    @pytest.mark.parametrize(
+        ("tables", "expected"),
+        [
+            (["a, b"], ["a", "b"]),
+            (["a", "--tables", "b"], ["a", "b"]),
+            (['"a,b",a'], ["a", "a,b"]),
+            (['" ""c"""'], [' "c"']),
+        ],
+    )
+    def test_tables_are_named(
+        self, sqlite_db: Database, tmp_path: Path, tables: list[str], expected: list[str]
+    ) -> None:
+        """--tables takes names with commas between, and may be repeated; a name in double quotes may be anything."""
+        sqlite_db.execute(*(f"CREATE TABLE {sqlite_db.quote(name)} (x INT)" for name in ("a", "b", "a,b", ' "c"')))
+        result = invoke("generate", url_of(sqlite_db), "--tables", *tables)
+
+        module = import_text(result.stdout, tmp_path, "named_db")
+        assert expected == sorted(declared.name for declared in module.AppDB.__tables__.values())
 
     def test_unchanged_schema_changes_nothing(self, sqlite_db: Database, tmp_path: Path) -> None:
         """A file that would be the same is not written again."""
@@ -202,7 +361,9 @@ class TestCommand:
         result = invoke("generate", url_of(postgresql_db), "--schema", "far", "--async")
 
         assert 'class AppDB(AsyncLazyDBAccessor, schema="far"):\n' in result.stdout
-        assert "    things: LazyTable[ThingsColumns, ThingsRow]\n" in result.stdout
+        assert (
+            "    things: LazyTable[ThingsColumns, ThingsRow, SQLModel, ThingsInsert, ThingsUpdate]\n" in result.stdout
+        )
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -28,6 +28,15 @@ class UserRow(BaseModel):
     created_at: datetime
 
 
+class UserInsert(BaseModel):
+    username: str
+    email: str | None = None
+
+
+class UserChange(BaseModel):
+    email: str | None = None
+
+
 class User(SQLModel):
     id: int | None = None
     username: str
@@ -53,6 +62,10 @@ class AppDB(LazyDB, schema="public"):
     users: LazyTable[UsersColumns, UserRow, User]
     order_items: LazyTable[OrderItemsColumns, OrderItemRow] = LazyTable(name="order-items")
     tags: LazyTable
+
+
+class FullDB(LazyDB):
+    users: LazyTable[UsersColumns, UserRow, User, UserInsert, UserChange]
 
 
 class AsyncAppDB(AsyncLazyDBAccessor):

@@ -47,7 +47,7 @@ class Accessor(metaclass=LazyDBMeta):
 
     # By attribute, the tables that expire, and when. On the class it is empty: __getattr__ may come before __init__.
     # Any: which table it is only its declaration knows.
-    _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any], float]] = {}  # noqa: RUF012 - never changed
+    _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any, Any, Any], float]] = {}  # noqa: RUF012 - never changed
 
     def __init__(  # noqa: PLR0917  its subclasses alone call it
         self,
@@ -282,7 +282,7 @@ class LazyDB(Accessor):
             raise raised
         return self.get(name)
 
-    def _declared(self, declared: LazyTable[Any, Any, Any]) -> CustomTable[Any, Any, Any]:
+    def _declared(self, declared: LazyTable[Any, Any, Any]) -> CustomTable[Any, Any, Any, Any, Any]:
         """Answer a declared accessor. ``Any``: which table it is only the declaration knows."""
         try:
             return self.get(declared.name)

@@ -125,7 +125,7 @@ class AsyncLazyDBAccessor(Accessor):
             )
         return Awaited(self, name)
 
-    def _declared(self, declared: LazyTable[Any, Any, Any]) -> Awaitable[CustomTable[Any, Any, Any]]:
+    def _declared(self, declared: LazyTable[Any, Any, Any]) -> Awaitable[CustomTable[Any, Any, Any, Any, Any]]:
         """Answer a declared accessor. ``Any``: which table it is only the declaration knows."""
         return Awaited(self, declared.name)
 

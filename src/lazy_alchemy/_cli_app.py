@@ -154,8 +154,13 @@ def generate(  # noqa: PLR0917  typer makes options of them
     ] = "-",
     schema: SchemaOption = None,
     tables: Annotated[
-        str | None,
-        typer.Option("--tables", "-t", metavar="NAMES", help="Tables and views, with commas between; all by default."),
+        list[str] | None,
+        typer.Option(
+            "--tables",
+            "-t",
+            metavar="NAMES",
+            help="Tables and views, with commas between; in double quotes one that has a comma. All by default.",
+        ),
     ] = None,
     class_name: Annotated[str, typer.Option("--class", metavar="NAME", help="The registry class's name.")] = "AppDB",
     is_async: Annotated[bool, typer.Option("--async", help="Write a registry for asyncio and trio.")] = False,
@@ -170,12 +175,12 @@ def generate(  # noqa: PLR0917  typer makes options of them
     """Write a module with typed tables, models and a registry class. Nothing in it talks to the database."""
     from lazy_alchemy._cli_generate import generate_module
 
-    with _failing_clearly(schema, tables, output, class_name, models, target):
+    with _failing_clearly(schema, *(tables or ()), output, class_name, models, target):
         said = generate_module(
             url,
             output=output,
             schema=schema,
-            tables=tables,
+            tables=tables or [],
             class_name=class_name,
             is_async=is_async,
             models=models,

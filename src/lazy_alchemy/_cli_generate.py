@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from lazy_alchemy._registry import LazyDBMeta
 from lazy_alchemy.emitters.source import Models, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from lazy_alchemy._registry import LazyTable
 
@@ -33,7 +34,7 @@ def generate_module(
     *,
     output: str,
     schema: str | None,
-    tables: str | None,
+    tables: Sequence[str],
     class_name: str,
     is_async: bool,
     models: str,
@@ -49,7 +50,7 @@ def generate_module(
     path = None if output == "-" else Path(output)
     kinds: Any = _words(models, "--models", get_args(Models))  # Any: a list of literals, as checked
     known: Any = _words(target, "--target", get_args(Target))  # Any: likewise
-    names = _words(tables, "--tables", None) if tables is not None else []
+    names = [name for text in tables for name in _names(text)]
     if path is not None:
         if not path.parent.is_dir():
             raise CommandError(f"no such directory: {path.parent}")
@@ -179,12 +180,18 @@ def _columns(declared: LazyTable) -> type[Any] | None:
         raise CommandError(one_line(str(error))) from None
 
 
-def _words(text: str, option: str, allowed: tuple[str, ...] | None) -> list[str]:
+def _words(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     for word in words:
-        if allowed is not None and word not in allowed:
+        if word not in allowed:
             raise CommandError(f"{option} takes {' or '.join(allowed)}, not {word!r}")
     return list(dict.fromkeys(words))
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a list with commas between: in double quotes, twice for one, a name may be anything."""
+    found = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*?)\s*(?:,|$)', text)
+    return [name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found if name]
 
 
 @contextmanager

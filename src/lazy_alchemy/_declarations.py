@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Unresolved", "bind", "declared_class", "declared_columns", "declared_model", "evaluate", "own_annotations"]
 
-_COLUMNS, _ROW, _MODEL = range(3)
+Kind = Literal["row", "model", "insert", "partial"]
+"""What a model of a declaration is for: rows, a session, rows to be inserted, changes."""
+
+_POSITIONS: Mapping[Kind, int] = {"row": 1, "model": 2, "insert": 3, "partial": 4}
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
 class Unresolved(Exception):  # noqa: N818  not an error by itself: who asks decides
@@ -50,12 +54,12 @@ def declared_columns(declared: LazyTable[Any, Any, Any]) -> type[Any] | None:
     Raises:
         Unresolved: The name does not exist at run time.
     """
-    found = _argument(declared, _COLUMNS)
+    found = _argument(declared, 0)
     return found if isinstance(found, type) else None  # an alias, such as the type parameter's default, names none
 
 
-def declared_model(table: CustomTable[Any, Any, Any], kind: Literal["row", "model"]) -> type[Any] | None:
-    """Return the Pydantic model of rows, or the SQLModel class, that a table is declared with; None for none.
+def declared_model(table: CustomTable[Any, Any, Any], kind: Kind) -> type[Any] | None:
+    """Return the model that a table is declared with; None for none.
 
     Raises:
         ModelError: The class does not exist at run time, is of another kind, or differs between declarations.
@@ -64,7 +68,7 @@ def declared_model(table: CustomTable[Any, Any, Any], kind: Literal["row", "mode
     found: dict[type[Any], str] = {}
     for declared in list(declarations):
         try:
-            model = _argument(declared, _ROW if kind == "row" else _MODEL)
+            model = _argument(declared, _POSITIONS[kind])
         except Unresolved as error:
             raise ModelError(str(error)) from None
         if model is not None:
@@ -92,8 +96,9 @@ def declared_class(table: CustomTable[Any, Any, Any], emitter: str, options: Map
     """
     if "_declarations" not in vars(table):
         return None
-    if emitter == "PydanticEmitter" and options == {"shape": "row"}:
-        return declared_model(table, "row")
+    if emitter == "PydanticEmitter":
+        shape: Literal["row", "insert", "partial"] = options["shape"]
+        return declared_model(table, shape)
     if emitter == "SQLModelEmitter" and options["base"] is None and not options["relationships"]:
         model = declared_model(table, "model")
         if model is not None:
@@ -114,11 +119,11 @@ def _roots() -> tuple[type[Any], ...]:
     return (BaseModel, SQLModel)
 
 
-def _checked(model: object, declared: LazyTable[Any, Any, Any], kind: Literal["row", "model"]) -> type[Any]:
+def _checked(model: object, declared: LazyTable[Any, Any, Any], kind: Kind) -> type[Any]:
     base_model, sql_model = _roots()
-    root = base_model if kind == "row" else sql_model
+    root = sql_model if kind == "model" else base_model
     if not isinstance(model, type) or not issubclass(model, root):
-        which = "second" if kind == "row" else "third"
+        which = _ORDINALS[_POSITIONS[kind]]
         raise ModelError(
             f"{_where(declared)}: the {which} argument of LazyTable is a {root.__name__} class, not {model!r}."
         )

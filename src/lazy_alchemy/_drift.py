@@ -92,11 +92,10 @@ def differences(table: Table, columns: type[Any]) -> list[Difference]:
         if field is None:
             found.append(Difference(name, f"is declared{_as(type_)} and does not exist"))
         elif type_ is not _UNKNOWN:
-            found.extend(_of_types(name, type_, field.python_type, nullable=field.nullable))
+            found.extend(_of_types(name, type_, field.python_type, nullable=field.nullable or field.null_key))
     for name, field in fields.items():
         if name not in declared:
-            type_ = field.python_type | None if field.nullable else field.python_type
-            found.append(Difference(name, f"is not declared, and is {_shown(type_)}", is_extra=True))
+            found.append(Difference(name, f"is not declared, and is {_shown(field.row_type)}", is_extra=True))
     return found
 
 

@@ -8,8 +8,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SAWarning
+
 from lazy_alchemy._built import BuiltTables
-from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError
+from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError, UnknownTypeWarning
 from lazy_alchemy.emitters.source import HEADER, module_source
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from lazy_alchemy._accessors import LazyDB
     from lazy_alchemy._catalog import Catalog
-    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy._tables import CustomTable
     from lazy_alchemy.emitters.source import Models, Target
 
 __all__ = ["ForeignFileError", "generate", "require_own", "write"]
@@ -53,7 +56,8 @@ def generate(
         started: Is called with the number of tables when they are read.
         progress: Is called after each table.
 
-    A table that cannot be read is left out with a warning, unless ``tables`` names it.
+    What cannot be read is left out with a warning that names it and says why, unless ``tables`` names it or nothing
+    else is there; so is, as ``Any``, the type of a column that nobody knows.
 
     Raises:
         TableNotFoundError: Some of ``tables`` do not exist.
@@ -62,23 +66,22 @@ def generate(
 
     Round trips: one for the names, unless ``tables`` says them, and those of one batch of the reflector.
     """
-    from lazy_alchemy import LazyDB
+    from lazy_alchemy._accessors import LazyDB
 
     db = LazyDB(engine, schema=schema)
     catalog = db._catalog  # pyright: ignore[reportPrivateUsage]  # its public names are tables
     names = list(dict.fromkeys(tables)) or sorted(catalog.names(schema))
-    try:
-        db.preload(*names)
-    except TableNotFoundError:
-        raise
-    except ReflectionError as error:
-        if tables or not _loaded(catalog, schema, names):
-            raise
-        # One view that nobody can read is no reason to have nothing.
-        warnings.warn(f"Left out: {error}", stacklevel=2)
+    with warnings.catch_warnings():
+        # Of a type that nobody knows, which is said below, with the name of the table.
+        warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
+        failures = _preload(db, names)
     # Not one after another from the accessor, which would look each time at all tables that a table reaches.
-    built = BuiltTables(engine.dialect.name)
-    found = [built.table(info) for info in _loaded(catalog, schema, names)]
+    found = _built(catalog, schema, names, engine.dialect.name, failures)
+    if failures and (tables or not found):
+        raise failures[0]
+    for failure in failures:
+        # One table that nobody can read is no reason to have nothing.
+        warnings.warn(f"Left out: {_reason(failure)}", stacklevel=2)
     if started is not None:
         started(len(found))
     return module_source(
@@ -89,14 +92,44 @@ def generate(
         models=models,
         target=target,
         progress=progress,
+        unknown=lambda said: warnings.warn(said, UnknownTypeWarning, stacklevel=2),
     )
 
 
-def _loaded(catalog: Catalog, schema: str | None, names: Sequence[str]) -> list[TableInfo]:
-    """Return what was loaded of ``names``, in their order; no I/O."""
+def _preload(db: LazyDB, names: Sequence[str]) -> list[LazyAlchemyError]:
+    """Load tables in one batch, and return why some are not loaded."""
+    try:
+        db.preload(*names)
+    except TableNotFoundError as error:
+        # Of a name that the database lists and does not find: SQLite's "", or one that was dropped meanwhile.
+        rest = [name for name in names if name not in error.names]
+        return [error, *(_preload(db, rest) if rest else [])]
+    except ReflectionError as error:
+        return [error]
+    return []
+
+
+def _reason(failure: LazyAlchemyError) -> str:
+    if isinstance(failure, TableNotFoundError):
+        return f"{', '.join(map(repr, failure.names))} is listed by the database and cannot be found"
+    return str(failure)
+
+
+def _built(
+    catalog: Catalog, schema: str | None, names: Sequence[str], dialect: str, failures: list[LazyAlchemyError]
+) -> list[CustomTable]:
+    """Build what was loaded of ``names``, in their order, and tell ``failures`` of what cannot be. No I/O."""
     keys = [(schema, name) for name in names]
     known = catalog.infos(keys)
-    return [known[key] for key in keys if key in known]
+    built = BuiltTables(dialect)
+    found: list[CustomTable] = []
+    for key in keys:
+        if key in known:
+            try:
+                found.append(built.table(known[key]))
+            except ReflectionError as error:
+                failures.append(error)
+    return found
 
 
 def require_own(path: Path) -> None:

@@ -36,6 +36,8 @@ _ColumnsT_co = TypeVar(
 )
 _RowT_co = TypeVar("_RowT_co", bound="BaseModel", default="BaseModel", covariant=True)
 _ModelT_co = TypeVar("_ModelT_co", bound="SQLModel", default="SQLModel", covariant=True)
+_InsertT_co = TypeVar("_InsertT_co", bound="BaseModel", default="BaseModel", covariant=True)
+_ChangeT_co = TypeVar("_ChangeT_co", bound="BaseModel", default="BaseModel", covariant=True)
 
 
 OnDrift = Literal["raise", "warn", "ignore"]
@@ -44,7 +46,7 @@ OnDrift = Literal["raise", "warn", "ignore"]
 # -- Declared tables
 
 
-class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
+class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]):
     """A declared table of a ``LazyDB`` class: loaded when it is first read from an instance.
 
     ``users: LazyTable`` is enough; ``order_items: LazyTable = LazyTable(name="order-items")`` where the table is not
@@ -89,17 +91,17 @@ class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
     @overload
     def __get__(
         self, instance: LazyDB, owner: type | None = None
-    ) -> CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]: ...
+    ) -> CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]: ...
     @overload
     def __get__(
         self, instance: AsyncLazyDBAccessor, owner: type | None = None
-    ) -> Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]]: ...
+    ) -> Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]]: ...
     def __get__(
         self, instance: LazyDB | AsyncLazyDBAccessor | None, owner: type | None = None
     ) -> (
         Self
-        | CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]
-        | Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co]]
+        | CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]
+        | Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]]
     ):
         """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself."""
         if instance is None:

@@ -48,6 +48,8 @@ _ColumnsT_co = TypeVar(
 )
 _RowT_co = TypeVar("_RowT_co", bound="BaseModel", default="BaseModel", covariant=True)
 _ModelT_co = TypeVar("_ModelT_co", bound="SQLModel", default="SQLModel", covariant=True)
+_InsertT_co = TypeVar("_InsertT_co", bound="BaseModel", default="BaseModel", covariant=True)
+_ChangeT_co = TypeVar("_ChangeT_co", bound="BaseModel", default="BaseModel", covariant=True)
 _T = TypeVar("_T")
 _BaseModelT = TypeVar("_BaseModelT", bound="SQLModel")
 
@@ -57,7 +59,7 @@ _emitting = threading.RLock()
 survive_fork(_emitting.acquire, _emitting.release)
 
 
-class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
+class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]):
     """A ``sqlalchemy.Table`` that an accessor loaded.
 
     ``users.username`` is ``users.c.username`` unless a Table has an attribute of that name (``users.name`` is the
@@ -122,6 +124,8 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
     @overload
     def as_pydantic(self, *, partial: Literal[False] = False) -> type[_RowT_co]: ...
     @overload
+    def as_pydantic(self, *, partial: Literal[True]) -> type[_ChangeT_co]: ...
+    @overload
     def as_pydantic(self, *, partial: bool) -> type[BaseModel]: ...
     def as_pydantic(self, *, partial: bool = False) -> type[BaseModel]:
         """Return a Pydantic model of a row: NOT NULL columns are required, the others are Optional with default None.
@@ -131,14 +135,14 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
         """
         return self._pydantic("partial" if partial else "row")
 
-    def as_pydantic_partial(self) -> type[BaseModel]:
+    def as_pydantic_partial(self) -> type[_ChangeT_co]:
         """Return a Pydantic model in which every field is optional, as PATCH wants it.
 
         What was sent is told from what was not by ``model_dump(exclude_unset=True)``.
         """
         return self._pydantic("partial")
 
-    def as_pydantic_insert(self) -> type[BaseModel]:
+    def as_pydantic_insert(self) -> type[_InsertT_co]:
         """Return a Pydantic model of a row to be inserted, as POST wants it.
 
         What the database fills in (identity, autoincrement, a server default) is optional, what it computes is left
@@ -150,10 +154,17 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
     def as_sqlmodel(
         self,
         *,
+        base: None = None,
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
+    ) -> type[_ModelT_co]: ...
+    @overload
+    def as_sqlmodel(
+        self,
+        *,
         base: Mapping[Any, type[SQLModel]] | None = None,
         relationships: Collection[Table] = ...,
         primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
-    ) -> type[_ModelT_co]: ...
+    ) -> type[SQLModel]: ...
     @overload
     def as_sqlmodel(
         self,
@@ -227,9 +238,9 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):
             made = self._emit_once("ORMEmitter", **options)
         return made
 
-    def _pydantic(self, shape: str) -> type[BaseModel]:
+    def _pydantic(self, shape: str) -> type[Any]:  # Any: a made class, or the declared one
         try:
-            model: type[BaseModel] = self.__dict__["_emitted"]["PydanticEmitter", shape]
+            model: type[Any] = self.__dict__["_emitted"]["PydanticEmitter", shape]
         except KeyError:
             model = self._emit_once("PydanticEmitter", shape=shape)
         return model
@@ -269,7 +280,8 @@ def _hashable(option: object) -> object:
 def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None) -> CustomTable:
     """Add the table that ``info`` describes to ``metadata`` and return it. No I/O.
 
-    Emitters ask the table for ``dialect``, the name of its engine's dialect: what a column can hold depends on it.
+    Emitters ask the table for ``dialect``, the name of its engine's dialect, or ``dialect+driver``: what a column can
+    hold, and what is read from it, depends on it.
 
     It equals what ``Table(name, metadata, autoload_with=..., resolve_fks=False)`` would be, but for ``use_alter``: it
     is True on each foreign key whose table is not in ``metadata``, so that an ORM flush works without that table.

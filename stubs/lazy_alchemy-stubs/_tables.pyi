@@ -23,11 +23,16 @@ _ColumnsT_co = TypeVar(
 )
 _RowT_co = TypeVar("_RowT_co", bound=BaseModel, default=BaseModel, covariant=True)
 _ModelT_co = TypeVar("_ModelT_co", bound=SQLModel, default=SQLModel, covariant=True)
+_InsertT_co = TypeVar("_InsertT_co", bound=BaseModel, default=BaseModel, covariant=True)
+_ChangeT_co = TypeVar("_ChangeT_co", bound=BaseModel, default=BaseModel, covariant=True)
 _T = TypeVar("_T")
 _SQLModelT = TypeVar("_SQLModelT", bound=SQLModel)
 
 # SQLAlchemy 2.0's Table is not generic; there the two properties say what 2.1 knows from the argument.
-class CustomTable(Table[_ColumnsT_co], Generic[_ColumnsT_co, _RowT_co, _ModelT_co]):  # type: ignore[type-arg, unused-ignore]
+class CustomTable(
+    Table[_ColumnsT_co],  # type: ignore[type-arg, unused-ignore]
+    Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co],
+):
     @property
     def c(self) -> _ColumnsT_co: ...
     @property
@@ -42,9 +47,18 @@ class CustomTable(Table[_ColumnsT_co], Generic[_ColumnsT_co, _RowT_co, _ModelT_c
     @overload
     def as_pydantic(self, *, partial: Literal[False] = False) -> type[_RowT_co]: ...
     @overload
+    def as_pydantic(self, *, partial: Literal[True]) -> type[_ChangeT_co]: ...
+    @overload
     def as_pydantic(self, *, partial: bool) -> type[BaseModel]: ...
-    def as_pydantic_partial(self) -> type[BaseModel]: ...
-    def as_pydantic_insert(self) -> type[BaseModel]: ...
+    def as_pydantic_partial(self) -> type[_ChangeT_co]: ...
+    def as_pydantic_insert(self) -> type[_InsertT_co]: ...
+    @overload
+    def as_sqlmodel(
+        self,
+        *,
+        base: None = None,
+        primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
+    ) -> type[_ModelT_co]: ...
     @overload
     def as_sqlmodel(
         self,
@@ -52,7 +66,7 @@ class CustomTable(Table[_ColumnsT_co], Generic[_ColumnsT_co, _RowT_co, _ModelT_c
         base: Mapping[Any, type[SQLModel]] | None = None,
         relationships: Collection[Table] = ...,
         primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
-    ) -> type[_ModelT_co]: ...
+    ) -> type[SQLModel]: ...
     @overload
     def as_sqlmodel(
         self,

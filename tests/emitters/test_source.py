@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -224,13 +226,51 @@ class TestEmitter:
 
         assert module_source(found) == module_source(reversed(found))
 
-    def test_namesakes(self) -> None:
-        """Tables whose classes would be namesakes get numbers, and one that is an identifier keeps the plain name."""
-        engine = database_of([(name, [("id", "INTEGER", True, "")]) for name in ("a-b", "a_b", "a b")])
-        text = generate(engine)
+    def test_names_depend_on_the_table_alone(self) -> None:
+        """No other table, no column and no option changes the names of a table's classes, or its attribute."""
+        traps = [
+            "users_row",
+            "user",
+            "UserRow",
+            "UsersInsert",
+            "any",
+            "Field",
+            "typed",
+            "a",
+            "status",
+            "BaseModel",
+        ]
+        engine = database_of(
+            [(name, [("id", "INTEGER", True, ""), ("Users", "TEXT", True, "")]) for name in ("x", "users", *traps)]
+        )
+        text = generate(engine, models=("pydantic", "sqlmodel"))
 
-        assert "    a_b: LazyTable[ABColumns, ABRow]\n" in text
-        assert 'LazyTable[AB_2Columns, AB_2Row] = LazyTable(name="a b")\n' in text
+        def declared(text: str) -> dict[str, str]:
+            found = re.findall(r"    (\w+): LazyTable\[\s*(\w+)Columns,", text)
+            return dict(found)
+
+        everything = declared(text)
+        assert everything["users"] == "Users"
+        assert everything["user"] == "User"
+        assert everything["users_row"] == "UsersRow_"
+        assert len(everything) == len(set(everything.values())) == len(traps) + 2
+        for name in everything:
+            alone = generate(engine, tables=[name], class_name="OtherDB")
+            assert {name: everything[name]} == declared(alone)
+
+    def test_namesakes(self) -> None:
+        """Of tables whose classes would be namesakes, all but the likeliest name have a mark, of their own names' making."""
+        tables = [(name, [("id", "INTEGER", True, "")]) for name in ("a-b", "a_b", "a b")]
+        text = generate(database_of(tables))
+
+        assert "    a_b: LazyTable[ABColumns, ABRow, SQLModel, ABInsert, ABUpdate]\n" in text
+        for name in ("a-b", "a b"):
+            mark = hashlib.sha256(name.encode()).hexdigest()[:4]
+            assert f"class AB_{mark}Row(RowModel):" in text
+            assert f"    a_b_{mark}: LazyTable[" in text
+            assert f"class AB_{mark}Row(RowModel):" in generate(
+                database_of([one for one in tables if one[0] in ("a_b", name)])
+            )
 
     def test_written_lists_are_complete(self) -> None:
         """The names that are written down are those of the installed SQLAlchemy and of the accessors."""

@@ -13,7 +13,18 @@ from sqlmodel import Session, SQLModel
 from typing_extensions import assert_type
 
 from lazy_alchemy import Columns, CustomTable, LazyDB, LazyDBMeta, LazyTable, TableInfo
-from typecheck.shop import AppDB, Engines, OrderItemRow, OrderItemsColumns, User, UserRow, UsersColumns
+from typecheck.shop import (
+    AppDB,
+    Engines,
+    FullDB,
+    OrderItemRow,
+    OrderItemsColumns,
+    User,
+    UserChange,
+    UserInsert,
+    UserRow,
+    UsersColumns,
+)
 
 db = AppDB(Engines.sync)
 
@@ -60,6 +71,15 @@ assert_type(db.order_items.as_pydantic(), type[OrderItemRow])
 assert_type(db.order_items.as_sqlmodel(), type[SQLModel])
 assert_type(db.tags.as_pydantic(), type[BaseModel])
 assert_type(db.tags.as_sqlmodel(), type[SQLModel])
+
+full = FullDB(Engines.sync)
+assert_type(full.users, CustomTable[UsersColumns, UserRow, User, UserInsert, UserChange])
+assert_type(full.users.as_pydantic(), type[UserRow])
+assert_type(full.users.as_pydantic_insert(), type[UserInsert])
+assert_type(full.users.as_pydantic_partial(), type[UserChange])
+assert_type(full.users.as_pydantic(partial=True), type[UserChange])
+assert_type(full.users.as_sqlmodel(), type[User])
+fewer: CustomTable[UsersColumns, UserRow, User] = full.users
 
 with Session(Engines.sync) as session:
     assert_type(session.get(db.users.as_sqlmodel(), 1), User | None)

@@ -11,10 +11,13 @@ from typing_extensions import assert_type
 
 from lazy_alchemy import ModelEmitter
 from lazy_alchemy.emitters import (
+    ArrayText,
     Base64,
     BitText,
     DataclassEmitter,
     MappedModel,
+    MySQLBoolean,
+    NestedArray,
     ORMEmitter,
     PydanticEmitter,
     RangeOf,
@@ -35,11 +38,13 @@ class Base(SQLModel):
 
 # -- SQLModel
 
-assert_type(db.users.as_sqlmodel(relationships=[db.order_items]), type[User])
 assert_type(db.users.as_sqlmodel(primary_key=("id",)), type[User])
+assert_type(db.users.as_sqlmodel(base=None), type[User])
 assert_type(db.users.as_sqlmodel(base=Base), type[Base])
-assert_type(db.users.as_sqlmodel(base={db.users: Base}, relationships=[db.users, db.tags]), type[User])
-assert_type(db.users.as_sqlmodel(primary_key={db.users: ("id",)}, relationships=[db.users]), type[User])
+# With these options the class is made, and is not the declared one.
+assert_type(db.users.as_sqlmodel(relationships=[db.order_items]), type[SQLModel])
+assert_type(db.users.as_sqlmodel(base={db.users: Base}, relationships=[db.users, db.tags]), type[SQLModel])
+assert_type(db.users.as_sqlmodel(primary_key={db.users: ("id",)}, relationships=[db.users]), type[SQLModel])
 
 # -- SQLAlchemy alone. Any: which attributes the class has, no checker knows.
 
@@ -74,6 +79,9 @@ class TagRow(RowModel):
     icon: Annotated[bytes | None, Base64(max_length=100)] = None
     flags: Annotated[str | None, BitText()] = None
     spans: Annotated[Any, RangeOf(int, "Spans", many=True)] = None
+    grid: Annotated[list[int | None] | None, NestedArray(int, "Grid")] = None
+    words: Annotated[list[str] | None, ArrayText("plain")] = None
+    shown: Annotated[bool | None, MySQLBoolean()] = None
 
 
 class Tag(MappedModel):
@@ -87,3 +95,6 @@ assert_type(TagRow.model_config, ConfigDict)
 assert_type(SQLModelEmitter().is_outdated, bool)
 assert_type(Tag(id=1, label="a").label, str)
 tag: SQLModel = Tag(id=1, label="a")
+assert_type(RangeOf(int, "Spans").largest, Any)
+assert_type(NestedArray(int, "Grid").null, bool)
+assert_type(ArrayText().items == "json", bool)

@@ -10,11 +10,12 @@ import decimal
 from typing import Annotated, Any, Literal
 
 from lazy_alchemy import Columns, LazyDB, LazyTable
-from lazy_alchemy.emitters import Base64, MappedModel, RowModel, omitted
-from pydantic import Field
+from lazy_alchemy.emitters import Base64, MappedModel, MySQLBoolean, RowModel, omitted
+from pydantic import Field, NaiveDatetime
 from sqlalchemy import Column
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field as SQLField
+from sqlmodel import SQLModel
 from typing_extensions import overload
 
 
@@ -48,18 +49,14 @@ class CustomersColumns(Columns):
 class CustomersRow(RowModel):
     """Who buys here."""
 
-    id: int = Field(ge=0, le=4294967295)
-    name: str = Field(max_length=80)
-    email: str | None = Field(
-        default=None,
-        max_length=200,
-        description='Where "news" goes.',
-    )
-    balance: decimal.Decimal = Field(max_digits=10, decimal_places=2)
+    id: int
+    name: str
+    email: str | None = Field(default=None, description='Where "news" goes.')
+    balance: decimal.Decimal
     born: datetime.date | None = None
     settings: str | None = None
     photo: Annotated[bytes, Base64(65535)] | None = None
-    feels: Literal["sad", "ok", "happy"] | None = None
+    feels: Literal["sad", "ok", "happy"] | Literal[""] | None = None
     tags: set[Literal["new", "old"]] | None = None
 
 
@@ -108,8 +105,8 @@ class Customers(MappedModel):
     balance: decimal.Decimal | None = None
     born: datetime.date | None = None
     settings: str | None = None
-    photo: bytes | None = None
-    feels: Literal["sad", "ok", "happy"] | None = None
+    photo: Annotated[bytes, Base64(65535)] | None = None
+    feels: Literal["sad", "ok", "happy"] | Literal[""] | None = None
     tags: set[Literal["new", "old"]] | None = None
 
 
@@ -125,8 +122,8 @@ class OpenOrdersColumns(Columns):
 class OpenOrdersRow(RowModel):
     """A row of open_orders."""
 
-    id: int | None = Field(default=None, ge=-2147483648, le=2147483647)
-    customer_id: int | None = Field(default=None, ge=0, le=4294967295)
+    id: int | None = None
+    customer_id: int | None = None
 
 
 class OrderItemsColumns(Columns):
@@ -171,18 +168,12 @@ class OrderItemsColumns(Columns):
 class OrderItemsRow(RowModel):
     """A row of order-items."""
 
-    order_id: int = Field(ge=-2147483648, le=2147483647)
-    line: int = Field(ge=-32768, le=32767)
-    class_: str = Field(
-        max_length=20,
-        validation_alias="class",
-        serialization_alias="class",
-    )
+    order_id: int
+    line: int
+    class_: str = Field(validation_alias="class", serialization_alias="class")
     keys: str | None = None
     unit_price: decimal.Decimal | None = Field(
         default=None,
-        max_digits=8,
-        decimal_places=2,
         validation_alias="unit price",
         serialization_alias="unit price",
     )
@@ -194,8 +185,6 @@ class OrderItemsRow(RowModel):
     datetime: _datetime.datetime | None = None
     hidden: int | None = Field(
         default=None,
-        ge=-2147483648,
-        le=2147483647,
         validation_alias="_hidden",
         serialization_alias="_hidden",
     )
@@ -224,7 +213,7 @@ class OrderItemsInsert(RowModel):
         validation_alias="metadata",
         serialization_alias="metadata",
     )
-    datetime: _datetime.datetime | None = None
+    datetime: NaiveDatetime | None = None
     hidden: int | None = Field(
         default=None,
         ge=-2147483648,
@@ -257,7 +246,7 @@ class OrderItemsUpdate(RowModel):
         validation_alias="metadata",
         serialization_alias="metadata",
     )
-    datetime: _datetime.datetime | None = None
+    datetime: NaiveDatetime | None = None
     hidden: int | None = Field(
         default=None,
         ge=-2147483648,
@@ -313,12 +302,12 @@ class OrdersColumns(Columns):
 class OrdersRow(RowModel):
     """A row of orders."""
 
-    id: int = Field(ge=-2147483648, le=2147483647)
-    customer_id: int = Field(ge=0, le=4294967295)
+    id: int
+    customer_id: int
     placed: datetime.datetime
-    paid: bool
+    paid: Annotated[bool, MySQLBoolean()]
     year: int | None = None
-    total: int | None = Field(default=None, ge=-2147483648, le=2147483647)
+    total: int | None = None
 
 
 class OrdersInsert(RowModel):
@@ -326,7 +315,7 @@ class OrdersInsert(RowModel):
 
     id: int = Field(ge=-2147483648, le=2147483647)
     customer_id: int = Field(ge=0, le=4294967295)
-    placed: datetime.datetime | None = omitted()
+    placed: NaiveDatetime | None = omitted()
     paid: bool | None = omitted()
     year: int | None = Field(default=None, ge=1901, le=2155)
 
@@ -336,7 +325,7 @@ class OrdersUpdate(RowModel):
 
     id: int | None = omitted(ge=-2147483648, le=2147483647)
     customer_id: int | None = omitted(ge=0, le=4294967295)
-    placed: datetime.datetime | None = omitted()
+    placed: NaiveDatetime | None = omitted()
     paid: bool | None = omitted()
     year: int | None = Field(default=None, ge=1901, le=2155)
 
@@ -347,7 +336,7 @@ class Orders(MappedModel):
     id: int
     customer_id: int
     placed: datetime.datetime | None = None
-    paid: bool | None = None
+    paid: Annotated[bool, MySQLBoolean()] | None = None
     year: int | None = None
     total: int | None = None
 
@@ -381,10 +370,26 @@ class PreloadUpdate(RowModel):
 class ShopDB(LazyDB):
     """The tables, each loaded when it is first used."""
 
-    customers: LazyTable[CustomersColumns, CustomersRow, Customers]
+    customers: LazyTable[
+        CustomersColumns,
+        CustomersRow,
+        Customers,
+        CustomersInsert,
+        CustomersUpdate,
+    ]
     open_orders: LazyTable[OpenOrdersColumns, OpenOrdersRow]
-    order_items: LazyTable[OrderItemsColumns, OrderItemsRow, OrderItems] = LazyTable(
-        name="order-items",
-    )
-    orders: LazyTable[OrdersColumns, OrdersRow, Orders]
-    preload_: LazyTable[PreloadColumns, PreloadRow] = LazyTable(name="preload")
+    order_items: LazyTable[
+        OrderItemsColumns,
+        OrderItemsRow,
+        OrderItems,
+        OrderItemsInsert,
+        OrderItemsUpdate,
+    ] = LazyTable(name="order-items")
+    orders: LazyTable[OrdersColumns, OrdersRow, Orders, OrdersInsert, OrdersUpdate]
+    preload_: LazyTable[
+        PreloadColumns,
+        PreloadRow,
+        SQLModel,
+        PreloadInsert,
+        PreloadUpdate,
+    ] = LazyTable(name="preload")

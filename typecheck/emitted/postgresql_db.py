@@ -12,14 +12,26 @@ import uuid
 from typing import Annotated, Any, Literal, TypeAlias
 
 from lazy_alchemy import Columns, LazyDB, LazyTable
-from lazy_alchemy.emitters import Base64, MappedModel, RangeOf, RowModel, omitted
-from pydantic import Field
+from lazy_alchemy.emitters import (
+    Base64,
+    MappedModel,
+    NestedArray,
+    RangeOf,
+    RowModel,
+    omitted,
+)
+from pydantic import AwareDatetime, Field, NaiveDatetime
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql.ranges import Range
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field as SQLField
+from sqlmodel import SQLModel
 from typing_extensions import overload
 
+BigInt: TypeAlias = Annotated[
+    int,
+    Field(ge=-9223372036854775808, le=9223372036854775807),
+]
 Daterange: TypeAlias = Annotated[
     Range[datetime.date],
     RangeOf(datetime.date, "DATERANGE"),
@@ -36,6 +48,7 @@ Status: TypeAlias = Literal[
     "sent",
     "returned",
 ]
+TextArray: TypeAlias = Annotated[list[str | None], NestedArray(str, "TEXT_array")]
 
 
 class CustomersColumns(Columns):
@@ -71,7 +84,7 @@ class CustomersRow(RowModel):
     """Who buys here."""
 
     id: int
-    name: str = Field(max_length=80)
+    name: str
     email: str | None = Field(
         default=None,
         description='Where "news" goes; NULL for nobody\'s address.',
@@ -81,7 +94,7 @@ class CustomersRow(RowModel):
     settings: Any = None
     photo: Annotated[bytes, Base64()] | None = None
     feels: Literal["sad", "ok", "happy"] | None = None
-    tags: list[str | None]
+    tags: TextArray
     address: IPAddress | None = None
 
 
@@ -98,7 +111,7 @@ class CustomersInsert(RowModel):
     settings: Any = None
     photo: Annotated[bytes, Base64()] | None = None
     feels: Literal["sad", "ok", "happy"] | None = None
-    tags: list[str | None] | None = omitted()
+    tags: TextArray | None = omitted()
     address: IPAddress | None = None
 
 
@@ -115,7 +128,7 @@ class CustomersUpdate(RowModel):
     settings: Any = None
     photo: Annotated[bytes, Base64()] | None = None
     feels: Literal["sad", "ok", "happy"] | None = None
-    tags: list[str | None] | None = omitted()
+    tags: TextArray | None = omitted()
     address: IPAddress | None = None
 
 
@@ -131,9 +144,9 @@ class Customers(MappedModel):
     balance: decimal.Decimal | None = None
     born: datetime.date | None = None
     settings: Any = None
-    photo: bytes | None = None
+    photo: Annotated[bytes, Base64()] | None = None
     feels: Literal["sad", "ok", "happy"] | None = None
-    tags: list[str | None] | None = None
+    tags: TextArray | None = None
     address: IPAddress | None = None
 
 
@@ -196,7 +209,7 @@ class OrderItemsRow(RowModel):
     """A row of order-items."""
 
     order_id: uuid.UUID
-    line: int = Field(ge=-32768, le=32767)
+    line: int
     class_: str = Field(validation_alias="class", serialization_alias="class")
     keys: str | None = None
     unit_price: decimal.Decimal | None = Field(
@@ -213,8 +226,6 @@ class OrderItemsRow(RowModel):
     datetime: _datetime.datetime | None = None
     hidden: int | None = Field(
         default=None,
-        ge=-2147483648,
-        le=2147483647,
         validation_alias="_hidden",
         serialization_alias="_hidden",
     )
@@ -239,7 +250,7 @@ class OrderItemsInsert(RowModel):
         validation_alias="metadata",
         serialization_alias="metadata",
     )
-    datetime: _datetime.datetime | None = None
+    datetime: NaiveDatetime | None = None
     hidden: int | None = Field(
         default=None,
         ge=-2147483648,
@@ -268,7 +279,7 @@ class OrderItemsUpdate(RowModel):
         validation_alias="metadata",
         serialization_alias="metadata",
     )
-    datetime: _datetime.datetime | None = None
+    datetime: NaiveDatetime | None = None
     hidden: int | None = Field(
         default=None,
         ge=-2147483648,
@@ -339,15 +350,15 @@ class OrdersRow(RowModel):
     paid: bool
     status: Status
     delivery: Daterange | None = None
-    total: int | None = Field(default=None, ge=-2147483648, le=2147483647)
+    total: int | None = None
 
 
 class OrdersInsert(RowModel):
     """A row to be inserted of orders."""
 
     id: uuid.UUID | None = omitted()
-    customer_id: int
-    placed: datetime.datetime | None = omitted()
+    customer_id: BigInt
+    placed: AwareDatetime | None = omitted()
     paid: bool | None = omitted()
     status: Status
     delivery: Daterange | None = None
@@ -357,8 +368,8 @@ class OrdersUpdate(RowModel):
     """A change of some columns of orders."""
 
     id: uuid.UUID | None = omitted()
-    customer_id: int | None = omitted()
-    placed: datetime.datetime | None = omitted()
+    customer_id: BigInt | None = omitted()
+    placed: AwareDatetime | None = omitted()
     paid: bool | None = omitted()
     status: Status | None = omitted()
     delivery: Daterange | None = None
@@ -372,7 +383,7 @@ class Orders(MappedModel):
     placed: datetime.datetime | None = None
     paid: bool | None = None
     status: Status
-    delivery: Range[datetime.date] | None = None
+    delivery: Daterange | None = None
     total: int | None = None
 
 
@@ -405,10 +416,26 @@ class PreloadUpdate(RowModel):
 class ShopDB(LazyDB):
     """The tables, each loaded when it is first used."""
 
-    customers: LazyTable[CustomersColumns, CustomersRow, Customers]
+    customers: LazyTable[
+        CustomersColumns,
+        CustomersRow,
+        Customers,
+        CustomersInsert,
+        CustomersUpdate,
+    ]
     open_orders: LazyTable[OpenOrdersColumns, OpenOrdersRow]
-    order_items: LazyTable[OrderItemsColumns, OrderItemsRow, OrderItems] = LazyTable(
-        name="order-items",
-    )
-    orders: LazyTable[OrdersColumns, OrdersRow, Orders]
-    preload_: LazyTable[PreloadColumns, PreloadRow] = LazyTable(name="preload")
+    order_items: LazyTable[
+        OrderItemsColumns,
+        OrderItemsRow,
+        OrderItems,
+        OrderItemsInsert,
+        OrderItemsUpdate,
+    ] = LazyTable(name="order-items")
+    orders: LazyTable[OrdersColumns, OrdersRow, Orders, OrdersInsert, OrdersUpdate]
+    preload_: LazyTable[
+        PreloadColumns,
+        PreloadRow,
+        SQLModel,
+        PreloadInsert,
+        PreloadUpdate,
+    ] = LazyTable(name="preload")

@@ -7,15 +7,21 @@ from __future__ import annotations
 import datetime
 import datetime as _datetime
 import decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from lazy_alchemy import Columns, LazyDB, LazyTable
 from lazy_alchemy.emitters import Base64, MappedModel, RowModel, omitted
-from pydantic import Field
+from pydantic import Field, NaiveDatetime
 from sqlalchemy import Column
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field as SQLField
+from sqlmodel import SQLModel
 from typing_extensions import overload
+
+BigInt: TypeAlias = Annotated[
+    int,
+    Field(ge=-9223372036854775808, le=9223372036854775807),
+]
 
 
 class CustomersColumns(Columns):
@@ -55,7 +61,7 @@ class CustomersRow(RowModel):
 class CustomersInsert(RowModel):
     """A row to be inserted of customers."""
 
-    id: int | None = omitted()
+    id: BigInt | None = omitted()
     name: str = Field(max_length=80)
     email: str | None = Field(default=None, max_length=200)
     balance: decimal.Decimal | None = omitted(max_digits=10, decimal_places=2)
@@ -67,7 +73,7 @@ class CustomersInsert(RowModel):
 class CustomersUpdate(RowModel):
     """A change of some columns of customers."""
 
-    id: int | None = omitted()
+    id: BigInt | None = omitted()
     name: str | None = omitted(max_length=80)
     email: str | None = Field(default=None, max_length=200)
     balance: decimal.Decimal | None = omitted(max_digits=10, decimal_places=2)
@@ -85,7 +91,7 @@ class Customers(MappedModel):
     balance: decimal.Decimal | None = None
     born: datetime.date | None = None
     settings: Any = None
-    photo: bytes | None = None
+    photo: Annotated[bytes, Base64()] | None = None
 
 
 class OpenOrdersColumns(Columns):
@@ -172,8 +178,8 @@ class OrderItemsRow(RowModel):
 class OrderItemsInsert(RowModel):
     """A row to be inserted of order-items."""
 
-    order_id: int
-    line: int
+    order_id: BigInt
+    line: BigInt
     class_: str = Field(validation_alias="class", serialization_alias="class")
     keys: str | None = None
     unit_price: decimal.Decimal | None = Field(
@@ -188,8 +194,8 @@ class OrderItemsInsert(RowModel):
         validation_alias="metadata",
         serialization_alias="metadata",
     )
-    datetime: _datetime.datetime | None = None
-    hidden: int | None = Field(
+    datetime: NaiveDatetime | None = None
+    hidden: BigInt | None = Field(
         default=None,
         validation_alias="_hidden",
         serialization_alias="_hidden",
@@ -199,8 +205,8 @@ class OrderItemsInsert(RowModel):
 class OrderItemsUpdate(RowModel):
     """A change of some columns of order-items."""
 
-    order_id: int | None = omitted()
-    line: int | None = omitted()
+    order_id: BigInt | None = omitted()
+    line: BigInt | None = omitted()
     class_: str | None = omitted(validation_alias="class", serialization_alias="class")
     keys: str | None = None
     unit_price: decimal.Decimal | None = Field(
@@ -215,8 +221,8 @@ class OrderItemsUpdate(RowModel):
         validation_alias="metadata",
         serialization_alias="metadata",
     )
-    datetime: _datetime.datetime | None = None
-    hidden: int | None = Field(
+    datetime: NaiveDatetime | None = None
+    hidden: BigInt | None = Field(
         default=None,
         validation_alias="_hidden",
         serialization_alias="_hidden",
@@ -278,18 +284,18 @@ class OrdersRow(RowModel):
 class OrdersInsert(RowModel):
     """A row to be inserted of orders."""
 
-    id: int | None = omitted()
-    customer_id: int
-    placed: datetime.datetime | None = omitted()
+    id: BigInt | None = omitted()
+    customer_id: BigInt
+    placed: NaiveDatetime | None = omitted()
     paid: bool | None = omitted()
 
 
 class OrdersUpdate(RowModel):
     """A change of some columns of orders."""
 
-    id: int | None = omitted()
-    customer_id: int | None = omitted()
-    placed: datetime.datetime | None = omitted()
+    id: BigInt | None = omitted()
+    customer_id: BigInt | None = omitted()
+    placed: NaiveDatetime | None = omitted()
     paid: bool | None = omitted()
 
 
@@ -332,10 +338,26 @@ class PreloadUpdate(RowModel):
 class ShopDB(LazyDB):
     """The tables, each loaded when it is first used."""
 
-    customers: LazyTable[CustomersColumns, CustomersRow, Customers]
+    customers: LazyTable[
+        CustomersColumns,
+        CustomersRow,
+        Customers,
+        CustomersInsert,
+        CustomersUpdate,
+    ]
     open_orders: LazyTable[OpenOrdersColumns, OpenOrdersRow]
-    order_items: LazyTable[OrderItemsColumns, OrderItemsRow, OrderItems] = LazyTable(
-        name="order-items",
-    )
-    orders: LazyTable[OrdersColumns, OrdersRow, Orders]
-    preload_: LazyTable[PreloadColumns, PreloadRow] = LazyTable(name="preload")
+    order_items: LazyTable[
+        OrderItemsColumns,
+        OrderItemsRow,
+        OrderItems,
+        OrderItemsInsert,
+        OrderItemsUpdate,
+    ] = LazyTable(name="order-items")
+    orders: LazyTable[OrdersColumns, OrdersRow, Orders, OrdersInsert, OrdersUpdate]
+    preload_: LazyTable[
+        PreloadColumns,
+        PreloadRow,
+        SQLModel,
+        PreloadInsert,
+        PreloadUpdate,
+    ] = LazyTable(name="preload")

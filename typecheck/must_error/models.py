@@ -8,7 +8,18 @@ from sqlmodel import Session
 
 from lazy_alchemy import CustomTable, LazyDB, LazyTable, ModelEmitter
 from lazy_alchemy.emitters import DataclassEmitter, PydanticEmitter, TypedDictEmitter
-from typecheck.shop import AppDB, Engines, OrderItemRow, OrderItemsColumns, User, UserRow, UsersColumns
+from typecheck.shop import (
+    AppDB,
+    Engines,
+    FullDB,
+    OrderItemRow,
+    OrderItemsColumns,
+    User,
+    UserChange,
+    UserInsert,
+    UserRow,
+    UsersColumns,
+)
 
 db = AppDB(Engines.sync)
 
@@ -18,12 +29,16 @@ class WrongDB(LazyDB):
     users: LazyTable[UserRow]  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
     people: LazyTable[UsersColumns, UsersColumns]  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
     persons: LazyTable[UsersColumns, UserRow, UserRow]  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
-    authors: LazyTable[UsersColumns, UserRow, User, User]  # type: ignore[type-arg]  # pyright: ignore[reportInvalidTypeArguments]
+    authors: LazyTable[UsersColumns, UserRow, User, UsersColumns]  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
+    writers: LazyTable[UsersColumns, UserRow, User, UserInsert, int]  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
+    readers: LazyTable[UsersColumns, UserRow, User, UserInsert, UserChange, User]  # type: ignore[type-arg]  # pyright: ignore[reportInvalidTypeArguments]
 
 
 rows: type[OrderItemRow] = db.users.as_pydantic()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 partial: type[UserRow] = db.users.as_pydantic(partial=True)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 insert: type[UserRow] = db.users.as_pydantic_insert()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+related: type[User] = db.users.as_sqlmodel(relationships=[db.order_items])  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+change: type[UserInsert] = FullDB(Engines.sync).users.as_pydantic_partial()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 model: type[User] = db.order_items.as_sqlmodel()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 table: CustomTable[OrderItemsColumns] = db.users  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 untyped: CustomTable[UsersColumns] = db["users"]  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
@@ -31,7 +46,7 @@ db.users.as_pydantic("partial")  # type: ignore[call-overload]  # pyright: ignor
 db.users.as_pydantic().model_validate({}).usrname  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 db.users.as_sqlmodel(base=UserRow)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
 db.users.as_sqlmodel(relationships=["order-items"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
-db.users.as_sqlmodel(primary_key=1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+db.users.as_sqlmodel(primary_key=1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 db.users.as_pydantci()  # type: ignore[operator]  # pyright: ignore[reportCallIssue]
 db.users.emit("pydantic")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 db.users.emit(PydanticEmitter)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -10,9 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bases import ArrayText as ArrayText
     from .bases import Base64 as Base64
     from .bases import BitText as BitText
     from .bases import MappedModel as MappedModel
+    from .bases import MySQLBoolean as MySQLBoolean
+    from .bases import NestedArray as NestedArray
     from .bases import RangeOf as RangeOf
     from .bases import RowModel as RowModel
     from .bases import omitted as omitted
@@ -24,10 +27,13 @@ if TYPE_CHECKING:
     from .typeddict import TypedDictEmitter as TypedDictEmitter
 
 __all__ = [
+    "ArrayText",
     "Base64",
     "BitText",
     "DataclassEmitter",
     "MappedModel",
+    "MySQLBoolean",
+    "NestedArray",
     "ORMEmitter",
     "PydanticEmitter",
     "RangeOf",
@@ -39,10 +45,13 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ArrayText": ".bases",
     "Base64": ".bases",
     "BitText": ".bases",
     "DataclassEmitter": ".dataclass",
     "MappedModel": ".bases",
+    "MySQLBoolean": ".bases",
+    "NestedArray": ".bases",
     "ORMEmitter": ".orm",
     "PydanticEmitter": ".pydantic",
     "RangeOf": ".bases",

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import keyword
 import unicodedata
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
-
-from pydantic.fields import FieldInfo
-from sqlalchemy import types as sqltypes
-from sqlalchemy.dialects import postgresql
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._annotations import Annotations
 from ._limits import Limits
-from ._names import class_name
 from ._source_text import call, class_header, docstring, field, fits, string, subscript
 from ._source_types import ModuleScope, Scope
+from ._source_values import limits_of, long_name, text_of
 from ._types import TypeMap
-from ._values import Base64, BitText, RangeOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,12 +36,12 @@ def columns_class(
     """Return the class of a table's columns."""
     plain = [one for one in fields if _is_attribute(str(one.column.name))]
     awkward = [one for one in fields if one not in plain]
-    own = Scope(scope, {str(one.column.name) for one in plain})
+    own = Scope(scope, _names(fields))
     bases = ["Columns", "TypedColumns"] if target == "2.1" else ["Columns"]
     kind = own.name("Named" if target == "2.1" else "Column")
     lines = [class_header(name, [Scope(scope).name(base) for base in bases])]
     lines.append(docstring(table.comment or "") or docstring(f"The columns of {table.name}."))
-    types = {one: own.type(_optional(one), _long_name(one, table)) for one in fields}
+    types = {one: own.type(_optional(one), long_name(one, table, own)) for one in fields}
     if fields:
         lines += ["", subscript("__row_pos__: tuple", list(types.values()), "    ")]
     if plain:
@@ -116,7 +111,7 @@ def model_class(
 ) -> str:
     """Return a Pydantic model of a table."""
     some = [one for one in fields if shape == "row" or not one.generated]
-    own = Scope(scope, {one.name for one in some})
+    own = Scope(scope, _names(fields))
     lines = [class_header(name, [Scope(scope).name("RowModel")])]
     purpose = {"row": "A row", "insert": "A row to be inserted", "partial": "A change of some columns"}[shape]
     lines.append(
@@ -126,10 +121,13 @@ def model_class(
     if some:
         lines.append("")
     for one in some:
-        type_, options = _annotated(one, annotations, own, table)
-        options += _aliases(one)
+        described = annotations.of_column(one)
+        type_ = text_of(described, one, table, own, sent=shape != "row")
+        options = [*limits_of(described, sent=shape != "row").items(), *_aliases(one)]
         if one.column.comment:
             options.append(("description", string(one.column.comment)))
+        if shape == "row" and one.null_key:
+            type_ = _or_none(type_)
         optional = shape == "partial" or one.nullable or (shape == "insert" and one.filled)
         if optional and not one.nullable:
             lines.append(call(f"{one.name}: {_or_none(type_)} = {own.name('omitted')}", options))
@@ -144,12 +142,13 @@ def model_class(
 
 def sqlmodel_class(table: Table, fields: Sequence[ModelField], name: str, scope: ModuleScope) -> str:
     """Return a SQLModel class of a table, to be mapped when it is first needed."""
-    own = Scope(scope, {one.name for one in fields})
+    own = Scope(scope, _names(fields))
     lines = [class_header(name, [Scope(scope).name("MappedModel")])]
     lines.append(docstring(table.comment or "") or docstring(f"A row of {table.name}, for a session."))
     lines.append("")
+    annotations = Annotations(TypeMap(), Limits(fields[0].dialect if fields else None, sent=False))
     for one in fields:
-        type_ = own.type(one.python_type, _long_name(one, table))
+        type_ = text_of(annotations.of_column(one), one, table, own, sent=False)
         options: list[tuple[str, str]] = []
         if one.alias is not None:
             said = string(one.alias)
@@ -177,7 +176,12 @@ def _or_none(type_: str) -> str:
 
 
 def _optional(one: ModelField) -> Any:
-    return one.optional_type if one.nullable and one.python_type is not Any else one.python_type
+    return one.python_type if one.python_type is Any else one.row_type
+
+
+def _names(fields: Sequence[ModelField]) -> set[str]:
+    """Return what the classes of one table have in their bodies: there, each is the attribute and nothing else."""
+    return {name for one in fields for name in (one.name, str(one.column.name))}
 
 
 def _aliases(one: ModelField) -> list[tuple[str, str]]:
@@ -185,75 +189,3 @@ def _aliases(one: ModelField) -> list[tuple[str, str]]:
     if one.alias is None:
         return []
     return [("validation_alias", string(one.alias)), ("serialization_alias", string(one.alias))]
-
-
-def _annotated(
-    one: ModelField, annotations: Annotations, own: Scope, table: Table
-) -> tuple[str, list[tuple[str, str]]]:
-    """Return the text of a field's type, and what ``Field`` says of its values."""
-    text = own.type(one.python_type, _long_name(one, table))
-    options: dict[str, str] = {}
-    described = annotations.of_column(one)
-    if get_origin(described) is Annotated:
-        for item in get_args(described)[1:]:
-            if isinstance(item, FieldInfo):
-                options.update(_constraints(item))
-            elif isinstance(item, Base64):
-                most = "" if item.max_length is None else str(item.max_length)
-                text = f"{own.name('Annotated')}[{text}, {own.name('Base64')}({most})]"
-            elif isinstance(item, BitText):
-                text = f"{own.name('Annotated')}[{text}, {own.name('BitText')}()]"
-            elif isinstance(item, RangeOf):
-                text = _range(item, text, own)
-    return text, list(options.items())
-
-
-def _range(item: RangeOf, text: str, own: Scope) -> str:
-    bound = item.bound
-    while get_origin(bound) is Annotated:
-        bound = get_args(bound)[0]
-    many = ", many=True" if item.many else ""
-    top = Scope(own.module)
-    members = [text, f"{top.name('RangeOf')}({top.text(bound)}, {string(item.name)}{many})"]
-    head = top.name("Annotated")
-    return own.module.alias(
-        ", ".join(members), lambda name: subscript(f"{name}: TypeAlias = {head}", members), class_name(item.name)
-    )
-
-
-def _constraints(info: FieldInfo) -> Iterator[tuple[str, str]]:
-    for item in info.metadata:
-        for key, value in _attributes(item):
-            if type(value) is int and abs(value) >= 2**63 - 1:
-                continue  # what an integer of 64 bits holds goes without saying
-            if isinstance(value, bool) or type(value) is int:
-                yield key, repr(value)
-            elif isinstance(value, str):
-                yield key, string(value)
-
-
-def _attributes(item: Any) -> list[tuple[str, Any]]:
-    """Return what one piece of a field's metadata says. ``Any``: of the many classes that Pydantic has for them."""
-    known = (
-        "gt",
-        "ge",
-        "lt",
-        "le",
-        "min_length",
-        "max_length",
-        "max_digits",
-        "decimal_places",
-        "pattern",
-        "allow_inf_nan",
-    )
-    return [(key, getattr(item, key)) for key in known if getattr(item, key, None) is not None]
-
-
-def _long_name(one: ModelField, table: Table) -> str:
-    """Return what a type is called that is too long to be written at its column."""
-    type_ = one.column.type
-    if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
-        return "IPAddress" if isinstance(type_, postgresql.INET) else "IPNetwork"
-    if isinstance(type_, sqltypes.Enum) and type_.name:
-        return class_name(str(type_.name))
-    return f"{class_name(table.name)}{class_name(str(one.column.name))}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import hashlib
 import ipaddress
+import re
 import types
 import uuid
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from ._source_text import alias, imports, string
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["ModuleScope", "Scope"]
+__all__ = ["RESERVED", "ModuleScope", "Scope", "apart"]
 
 _BUILTINS = {cls.__name__: cls for cls in (bool, bytes, dict, float, int, list, set, slice, str, tuple)}
 _MODULES = {module.__name__: module for module in (datetime, decimal, ipaddress, uuid)}
@@ -28,7 +30,9 @@ _LONG = 40
 _SYMBOLS: dict[str, tuple[str, str]] = {
     "Annotated": ("typing", "Annotated"),
     "Any": ("typing", "Any"),
+    "ArrayText": ("lazy_alchemy.emitters", "ArrayText"),
     "AsyncLazyDBAccessor": ("lazy_alchemy", "AsyncLazyDBAccessor"),
+    "AwareDatetime": ("pydantic", "AwareDatetime"),
     "Base64": ("lazy_alchemy.emitters", "Base64"),
     "BaseModel": ("pydantic", "BaseModel"),
     "BitText": ("lazy_alchemy.emitters", "BitText"),
@@ -40,12 +44,16 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "Literal": ("typing", "Literal"),
     "MappedModel": ("lazy_alchemy.emitters", "MappedModel"),
     "MultiRange": ("sqlalchemy.dialects.postgresql.ranges", "MultiRange"),
+    "MySQLBoolean": ("lazy_alchemy.emitters", "MySQLBoolean"),
+    "NaiveDatetime": ("pydantic", "NaiveDatetime"),
     "Named": ("sqlalchemy", "Named"),
+    "NestedArray": ("lazy_alchemy.emitters", "NestedArray"),
     "Range": ("sqlalchemy.dialects.postgresql.ranges", "Range"),
     "RangeOf": ("lazy_alchemy.emitters", "RangeOf"),
     "ReadOnlyColumnCollection": ("sqlalchemy.sql.base", "ReadOnlyColumnCollection"),
     "RowModel": ("lazy_alchemy.emitters", "RowModel"),
     "SQLField": ("sqlmodel", "Field"),
+    "SQLModel": ("sqlmodel", "SQLModel"),
     "TypeAlias": ("typing", "TypeAlias"),
     "TypedColumns": ("sqlalchemy", "TypedColumns"),
     "omitted": ("lazy_alchemy.emitters", "omitted"),
@@ -67,31 +75,23 @@ class ModuleScope:
 
     taken: set[str]
     _imports: set[tuple[str, str | None, str]] = field(default_factory=set[tuple[str, "str | None", str]])
-    _aliases: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-
-    def claim(self, wanted: str) -> str:
-        """Return a name that is nothing else, ``wanted`` if it can be, and take it."""
-        name, number = wanted, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self.taken.add(name)
-        return name
+    _aliases: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict[tuple[str, str], tuple[str, str]])
 
     def import_(self, module: str, name: str | None, as_: str) -> None:
         """Have a module, or a name of it, imported."""
         self._imports.add((module, name, as_))
 
     def alias(self, text: str, statement_of: Callable[[str], str], wanted: str) -> str:
-        """Return the name of the type whose text is ``text``: of equal types the same.
+        """Return the name of the type whose text is ``text``: ``wanted``, if nothing else is called so.
 
         ``statement_of`` makes the statement of the name.
         """
-        if text not in self._aliases:
-            name = self.claim(wanted)
+        if (wanted, text) not in self._aliases:
+            name = apart(wanted, text, self.taken)
+            self.taken.add(name)
             self.import_("typing", "TypeAlias", "TypeAlias")
-            self._aliases[text] = (name, statement_of(name))
-        return self._aliases[text][0]
+            self._aliases[wanted, text] = (name, statement_of(name))
+        return self._aliases[wanted, text][0]
 
     def import_lines(self) -> list[str]:
         """Return the import statements, those of the standard library first, with an empty line between."""
@@ -102,17 +102,38 @@ class ModuleScope:
             lines = [f"import {module} as {as_}" if renamed else f"import {module}" for module, renamed, as_ in plain]
             for module in sorted({module for module, name, _ in found if name is not None}):
                 names = sorted((str(name), as_) for origin, name, as_ in found if origin == module and name is not None)
-                plain_names = [name for name, as_ in names if name == as_]
-                others = [f"{name} as {as_}" for name, as_ in names if name != as_]
-                lines += [imports(module, sorted(plain_names, key=_isort_key))] if plain_names else []
-                lines += [f"from {module} import {one}" for one in others]
+                plain_names = sorted((name for name, as_ in names if name == as_), key=_isort_key)
+                some = [(name, f"from {module} import {name} as {as_}") for name, as_ in names if name != as_]
+                some += [(plain_names[0], imports(module, plain_names))] if plain_names else []
+                lines += [line for _, line in sorted(some, key=lambda one: _isort_key(one[0]))]
             blocks.append(lines)
         first, second = blocks
         return [*first, *([""] if first and second else []), *second]
 
     def alias_lines(self) -> list[str]:
-        """Return the statements that name the long types, in the order of their names."""
-        return [statement for _, statement in sorted(self._aliases.values())]
+        """Return the statements that name the long types: by name, but what one is made of before it."""
+        statements = dict(self._aliases.values())
+        lines: dict[str, str] = {}
+
+        def add(name: str) -> None:
+            if name in lines:
+                return
+            for other in re.findall(r"\w+", statements[name]):
+                if other in statements and other != name:
+                    add(other)
+            lines[name] = statements[name]
+
+        for name in sorted(statements):
+            add(name)
+        return list(lines.values())
+
+
+def apart(wanted: str, of: str, taken: Collection[str]) -> str:
+    """Return ``wanted`` if it is not taken, and else with a mark that depends on nothing but ``of``."""
+    digest = hashlib.sha256(of.encode("utf-8", "backslashreplace")).hexdigest()
+    separator = "" if wanted.endswith("_") else "_"
+    marked = (f"{wanted}{separator}{digest[:length]}" for length in range(4, len(digest) + 1))
+    return next(name for name in (wanted, *marked) if name not in taken)
 
 
 def _isort_key(name: str) -> tuple[int, str, str]:
@@ -151,6 +172,8 @@ class Scope:
         text = self.text(type_)
         if len(text) <= _LONG:
             return text
+        if get_origin(type_) in (list, set):
+            return f"{self.class_(get_origin(type_))}[{self.type(get_args(type_)[0], wanted)}]"
         top = Scope(self.module)
         text = top.text(type_)
         return self.module.alias(text, lambda name: top._statement(name, type_), wanted)

@@ -14,15 +14,26 @@ from pydantic_core import core_schema
 from sqlmodel import SQLModel
 from typing_extensions import Self
 
+from ._array_text import ArrayText
 from ._sources import readable
-from ._values import Base64, BitText, RangeOf, refusal
+from ._values import Base64, BitText, MySQLBoolean, NestedArray, RangeOf, refusal
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.fields import FieldInfo
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Base64", "BitText", "MappedModel", "RangeOf", "RowModel", "omitted"]
+__all__ = [
+    "ArrayText",
+    "Base64",
+    "BitText",
+    "MappedModel",
+    "MySQLBoolean",
+    "NestedArray",
+    "RangeOf",
+    "RowModel",
+    "omitted",
+]
 
 
 def omitted(**options: Any) -> Any:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import keyword
 import unicodedata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lazy_alchemy._errors import ModelError
 from lazy_alchemy._tables import CustomTable
 
 from ._fields import model_fields
 from ._names import class_name
+from ._own_types import spelling
 from ._source_models import columns_class, model_class, sqlmodel_class
 from ._source_text import call, class_header, docstring, subscript
-from ._source_types import RESERVED, ModuleScope, Scope
+from ._source_types import RESERVED, ModuleScope, Scope, apart
+from ._types import TypeMap, database_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy import Table
+    from sqlalchemy import Column, Table
 
     from ._fields import ModelField
 
@@ -47,6 +49,8 @@ _ACCESSOR = frozenset(
     refresh registry schema
     """.split()  # noqa: SIM905  one name a line would be a page
 )
+
+_HIDING = frozenset({"LazyTable", *_ACCESSOR})
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def module_source(
     models: Sequence[Models] = ("pydantic",),
     target: Target = "2.0",
     progress: Callable[[], object] | None = None,
+    unknown: Callable[[str], object] | None = None,
 ) -> str:
     """Return the text of a module for ``tables``, with the registry class that declares them. No I/O.
 
@@ -99,6 +104,7 @@ def module_source(
         models: As of ``SourceEmitter``.
         target: As of ``SourceEmitter``.
         progress: Is called after each table.
+        unknown: Is told of each column whose type nobody knows, and which is ``Any`` therefore.
 
     Raises:
         ModelError: An option cannot be.
@@ -108,7 +114,8 @@ def module_source(
     registry = _Registry(class_name, schema, "AsyncLazyDBAccessor" if is_async else "LazyDB")
     emitter = SourceEmitter(tuple(models), target=target)
     title = "The tables of the database." if schema is None else f"The tables of the schema {schema}."
-    return _module(sorted(tables, key=lambda table: table.name), emitter, registry, title, progress)
+    some = sorted(tables, key=lambda table: table.name)
+    return _module(some, emitter, registry, title, progress=progress, unknown=unknown)
 
 
 @dataclass(frozen=True)
@@ -131,17 +138,19 @@ def _module(
     emitter: SourceEmitter,
     registry: _Registry | None,
     title: str,
+    *,
     progress: Callable[[], object] | None = None,
+    unknown: Callable[[str], object] | None = None,
 ) -> str:
-    fields = {table: model_fields(table) for table in tables}
-    # No class is called as a column is: in the body of a class the column's name is the column.
-    columns = {name for some in fields.values() for one in some for name in (one.name, str(one.column.name))}
-    scope = ModuleScope({*RESERVED, *columns, *([] if registry is None else [registry.name])})
+    fields = {table: model_fields(table, _types(table, unknown)) for table in tables}
+    scope = ModuleScope({*RESERVED, *([] if registry is None else [registry.name])})
     prefixes = _prefixes([table.name for table in tables], scope)
     blocks: list[str] = []
     declared: list[_Declared] = []
     for table, some in fields.items():
-        written, arguments = _classes(table, some, prefixes[table.name], emitter, scope)
+        written, arguments = _classes(
+            table, some, prefixes[table.name], emitter, scope, is_declared=registry is not None
+        )
         blocks += written
         declared.append(_Declared(table.name, arguments))
         if progress is not None:
@@ -156,43 +165,73 @@ def _module(
     return "\n".join([*head, *top]) + "\n\n\n" + "\n\n\n".join(blocks) + "\n"
 
 
-_SUFFIXES = ("Columns", "Row", "Insert", "Update", "")
+def _types(table: Table, unknown: Callable[[str], object] | None) -> TypeMap:
+    """Return where the types of a table's columns come from."""
+
+    def is_any(column: Column[Any]) -> Any:  # Any: a type, as whoever is asked for one may give it
+        if unknown is not None:
+            name = database_name(column, table) or spelling(column.type)
+            where = f"column {str(column.name)!r} of table {table.fullname!r}"
+            unknown(f"Nobody knows what the type {name!r} of {where} is in Python: it is Any.")
+        return Any
+
+    return TypeMap(unknown=is_any)
+
+
+_SUFFIXES = ("Columns", "Row", "Insert", "Update")
 
 
 def _prefixes(tables: Sequence[str], scope: ModuleScope) -> dict[str, str]:
-    """Return what the names of each table's classes begin with: none of them is anything else.
+    """Return what the names of each table's classes begin with, whichever of the classes are written.
 
-    Of tables that would have the same names one that is an identifier comes first, and the others get numbers.
+    A table's prefix depends on its own name alone. Only where two tables would have the same is one of them marked:
+    the one that is the less like a Python name, whose mark is made of its own name.
     """
     result: dict[str, str] = {}
-    wanted = {table: class_name(table) for table in tables}
-    for table in sorted(tables, key=lambda table: (not table.isidentifier(), table)):
-        prefix, number = wanted[table], 1
-        while any(f"{prefix}{suffix}" in scope.taken for suffix in _SUFFIXES):
-            number += 1
-            prefix = f"{wanted[table]}{'' if wanted[table].endswith('_') else '_'}{number}"
-        scope.taken.update(f"{prefix}{suffix}" for suffix in _SUFFIXES)
-        result[table] = prefix
+    marked = sorted(tables, key=lambda table: (not table.isidentifier(), table != table.lower(), table))
+    for table in marked:
+        prefix = class_name(table)
+        # The SQLModel class of "user_row" would be called as the row of "user" is.
+        if any(f"{prefix}{suffix}" in scope.taken for suffix in (*_SUFFIXES, "")) or _ends_as_another(prefix):
+            prefix += "_"
+        result[table] = apart(prefix, table, result.values())
+    scope.taken.update(f"{prefix}{suffix}" for prefix in result.values() for suffix in (*_SUFFIXES, ""))
     return result
 
 
+def _ends_as_another(prefix: str) -> bool:
+    return any(prefix.endswith(suffix) and prefix != suffix for suffix in _SUFFIXES)
+
+
 def _classes(
-    table: Table, fields: Sequence[ModelField], prefix: str, emitter: SourceEmitter, scope: ModuleScope
+    table: Table,
+    fields: Sequence[ModelField],
+    prefix: str,
+    emitter: SourceEmitter,
+    scope: ModuleScope,
+    *,
+    is_declared: bool,
 ) -> tuple[list[str], list[str]]:
     """Return the classes of one table, and the arguments of its LazyTable."""
     blocks = [columns_class(table, fields, f"{prefix}Columns", scope, emitter.target)]
     arguments = [f"{prefix}Columns"]
+    mapped = "sqlmodel" in emitter.models and bool(table.primary_key.columns)
+    writable = "pydantic" in emitter.models and not _is_view(table)
     if "pydantic" in emitter.models:
         blocks.append(model_class(table, fields, f"{prefix}Row", scope, "row"))
-        if not _is_view(table):
-            blocks.append(model_class(table, fields, f"{prefix}Insert", scope, "insert"))
-            blocks.append(model_class(table, fields, f"{prefix}Update", scope, "partial"))
         arguments.append(f"{prefix}Row")
-    if "sqlmodel" in emitter.models and table.primary_key.columns:
-        if "pydantic" not in emitter.models:
-            arguments.append(Scope(scope).name("BaseModel"))
+    elif mapped and is_declared:
+        arguments.append(Scope(scope).name("BaseModel"))
+    if writable:
+        blocks.append(model_class(table, fields, f"{prefix}Insert", scope, "insert"))
+        blocks.append(model_class(table, fields, f"{prefix}Update", scope, "partial"))
+    if mapped:
         blocks.append(sqlmodel_class(table, fields, prefix, scope))
         arguments.append(prefix)
+    elif writable and is_declared:
+        arguments.append(Scope(scope).name("SQLModel"))
+    if writable:
+        arguments += [f"{prefix}Insert", f"{prefix}Update"]
     return blocks, arguments
 
 
@@ -207,30 +246,34 @@ def _registry_class(registry: _Registry, declared: Sequence[_Declared], scope: M
     base = top.name(registry.base)
     schema = [] if registry.schema is None else [f"schema={string(registry.schema)}"]
     lines = [class_header(registry.name, [base, *schema]), docstring("The tables, each loaded when it is first used.")]
-    # What annotations in the body refer to must stay what it is at the top of the module.
-    named = {argument for one in declared for argument in one.arguments}
-    attributes = _attributes([one.table for one in declared], {"LazyTable", *named, *_ACCESSOR})
+    attributes = _attributes([one.table for one in declared])
     lazy = top.name("LazyTable") if declared else ""
     lines += [""] if declared else []
+    renamed: dict[str, str] = {}
     for one in declared:
         attribute = attributes[one.table]
-        plain = subscript(f"{attribute}: {lazy}", one.arguments, "    ")
+        # In the body, the name of an attribute is the attribute.
+        hidden = {name: f"_{name}" for name in one.arguments if name in attributes.values()}
+        renamed.update(hidden)
+        arguments = [hidden.get(name, name) for name in one.arguments]
+        plain = subscript(f"{attribute}: {lazy}", arguments, "    ")
         if attribute == one.table:
             lines.append(plain)
             continue
         name = string(one.table)
-        line = subscript(f"{attribute}: {lazy}", one.arguments, "    ", f" = {lazy}(name={name})")
+        line = subscript(f"{attribute}: {lazy}", arguments, "    ", f" = {lazy}(name={name})")
         if "\n" in line or "# fmt" in line:
             # As ruff has it: the arguments of the call are broken before those of the annotation.
             *first, last = plain.split("\n")
             line = "\n".join([*first, call(f"{last[4:]} = {lazy}", [("name", name)])])
         lines.append(line)
-    return "\n".join(lines)
+    aliases = [f"{alias}: {top.name('TypeAlias')} = {name}" for name, alias in sorted(renamed.items())]
+    return "\n".join([*aliases, *(["", ""] if aliases else []), *lines])
 
 
-def _attributes(tables: Sequence[str], reserved: set[str]) -> dict[str, str]:
-    """Return the attribute of each table: its own name, wherever that can be one."""
-    taken = {table for table in tables if _can_be_attribute(table, reserved)}
+def _attributes(tables: Sequence[str]) -> dict[str, str]:
+    """Return the attribute of each table: its own name, wherever that can be one; of no other table's making."""
+    taken = {table for table in tables if _can_be_attribute(table)}
     result: dict[str, str] = {}
     for table in tables:
         if table in taken:
@@ -240,21 +283,17 @@ def _attributes(tables: Sequence[str], reserved: set[str]) -> dict[str, str]:
             character if f"a{character}".isidentifier() else "_" for character in unicodedata.normalize("NFKC", table)
         ).lstrip("_")
         wanted = text if text[:1].isidentifier() else f"table_{text}".rstrip("_")
-        wanted = wanted if _can_be_attribute(wanted, reserved) else f"{wanted}_"
-        attribute, number = wanted, 1
-        while attribute in taken or attribute in reserved:
-            number += 1
-            attribute = f"{wanted}{'' if wanted.endswith('_') else '_'}{number}"
-        taken.add(attribute)
-        result[table] = attribute
+        wanted = wanted if _can_be_attribute(wanted) else f"{wanted}_"
+        result[table] = apart(wanted, table, taken)
+        taken.add(result[table])
     return result
 
 
-def _can_be_attribute(name: str, reserved: set[str]) -> bool:
+def _can_be_attribute(name: str) -> bool:
     return (
         name.isidentifier()
         and unicodedata.is_normalized("NFKC", name)
         and not name.startswith("_")
         and not keyword.iskeyword(name)
-        and name not in reserved
+        and name not in _HIDING
     )
