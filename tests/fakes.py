@@ -6,7 +6,9 @@ Nothing here waits for a time to pass: a `Gate` says when somebody stands before
 from __future__ import annotations
 
 import gc
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -316,3 +318,30 @@ def count_checkouts(engine: Engine) -> Iterator[list[int]]:
     finally:
         event.remove(engine, "checkout", taken)
         event.remove(engine, "checkin", given_back)
+
+
+class Clock:
+    """The two clocks of the catalog, which go on when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    @classmethod
+    def instead_of_time(cls, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        """Return one that all modules of the package that are imported reckon with."""
+        clock = cls()
+        for name, module in list(sys.modules.items()):
+            if name.startswith("lazy_alchemy."):
+                if getattr(module, "time", None) is time:
+                    monkeypatch.setattr(module, "time", clock)
+                if getattr(module, "monotonic", None) is time.monotonic:
+                    monkeypatch.setattr(module, "monotonic", clock.monotonic)
+        return clock
+
+    def monotonic(self) -> float:
+        """Return the seconds since some moment."""
+        return self.now
+
+    def time(self) -> float:
+        """Return the seconds since the epoch."""
+        return self.now + 1e9

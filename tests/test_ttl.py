@@ -12,10 +12,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import CustomTable, LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
-from lazy_alchemy import _catalog as catalog
 
 from .databases import count_queries, warm
-from .fakes import FakeReflector, Started, Waiters, Watched, info
+from .fakes import Clock, FakeReflector, Started, Waiters, Watched, info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,30 +24,10 @@ if TYPE_CHECKING:
     from .databases import Database
 
 
-class Clock:
-    """The two clocks of the catalog, which go on when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        """Return the seconds since some moment."""
-        return self.now
-
-    def time(self) -> float:
-        """Return the seconds since the epoch."""
-        return self.now + 1e9
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time, for everything that reckons with it."""
-    from lazy_alchemy import _accessors, _loading, _locks, _registry, _requests
-
-    clock = Clock()
-    for module in (catalog, _accessors, _loading, _locks, _registry, _requests):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
+    return Clock.instead_of_time(monkeypatch)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ Nothing here talks to a database; it turns a name into a question to a Catalog, 
 from __future__ import annotations
 
 import math
+import sys
 import threading
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from sqlalchemy import Engine
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["UNSET", "Accessor", "LazyDB", "Unset"]
 
 
+_EXPIRING: Final = "_expiring"
+
+
 class Unset:
     """The default of an argument whose None means something."""
 
@@ -39,15 +43,28 @@ class Unset:
 UNSET: Final = Unset()
 
 
-class Accessor(metaclass=LazyDBMeta):
+class Hot:
+    """What every use of a table looks at.
+
+    Until Python 3.13 a class with ``__getattr__``, as an accessor's is, is slow at finding its attributes unless they
+    are in slots. From then on it is slow if it has slots.
+    """
+
+    if sys.version_info < (3, 13):
+        __slots__ = ("_expiring", "_hits", "_ttl")
+
+    # By attribute, the tables that expire, and when. Any: which table it is only its declaration knows.
+    _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any, Any, Any], float]]
+    # By name, all that are loaded, and when they expire.
+    _hits: dict[str, tuple[CustomTable, float]]
+    _ttl: float | None
+
+
+class Accessor(Hot, metaclass=LazyDBMeta):
     """What ``LazyDB`` and ``AsyncLazyDBAccessor`` have in common: everything but the questions themselves.
 
     Every public name of it is one that no table can have as an attribute, so there are few.
     """
-
-    # By attribute, the tables that expire, and when. On the class it is empty: __getattr__ may come before __init__.
-    # Any: which table it is only its declaration knows.
-    _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any, Any, Any], float]] = {}  # noqa: RUF012 - never changed
 
     def __init__(  # noqa: PLR0917  its subclasses alone call it
         self,
@@ -69,7 +86,8 @@ class Accessor(metaclass=LazyDBMeta):
         self._begin()
 
     def _begin(self) -> None:
-        self._hits: dict[str, tuple[CustomTable, float]] = {}
+        self._expiring = {}
+        self._hits = {}
         self._compared: dict[str, CustomTable] = {}
         self._catalog.register(self)
 
@@ -156,6 +174,7 @@ class Accessor(metaclass=LazyDBMeta):
         # Other threads may be adding and removing tables: vars(self) is copied in one step, and looked at then.
         state = vars(self).copy()
         vars(copy).update((key, value) for key, value in state.items() if not isinstance(value, CustomTable))
+        copy._ttl = self._ttl
         copy._begin()
         return copy
 
@@ -218,7 +237,6 @@ class LazyDB(Accessor):
 
     def _begin(self) -> None:
         self._raised: dict[tuple[int, str], AttributeError] = {}
-        self._expiring = {}
         super()._begin()
 
     @property
@@ -251,7 +269,7 @@ class LazyDB(Accessor):
             return self._declared_well(key[1], self._catalog.through(connection, [key], self._ttl)[key])
         try:
             table, until = self._hits[name]
-            if self._ttl is None or time.monotonic() < until:
+            if self._ttl is None or monotonic() < until:
                 return table
         except (KeyError, TypeError):  # it is not loaded, or not even hashable
             pass
@@ -263,12 +281,13 @@ class LazyDB(Accessor):
 
     def __getattr__(self, name: str) -> CustomTable:
         """Return the table called ``name``, which must not begin with an underscore; see ``get``."""
-        try:
-            table, until = self._expiring[name]
-            if time.monotonic() < until:
-                return table
-        except KeyError:
-            pass
+        if name is not _EXPIRING:  # which has no value yet if Python asks before __init__
+            try:
+                table, until = self._expiring[name]
+                if monotonic() < until:
+                    return table
+            except KeyError:
+                pass
         if name.startswith("_"):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}; a table of that name is db[{name!r}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -102,7 +102,7 @@ class AsyncLazyDBAccessor(Accessor):
             return self._declared_well(key[1], (await self._through(connection, [key]))[key])
         try:
             table, until = self._hits[name]
-            if self._ttl is None or time.monotonic() < until:
+            if self._ttl is None or monotonic() < until:
                 return table
         except (KeyError, TypeError):  # it is not loaded, or not even hashable
             pass
@@ -111,7 +111,7 @@ class AsyncLazyDBAccessor(Accessor):
 
     def _hit(self, name: str) -> CustomTable | None:
         hit = self._hits.get(name)
-        return None if hit is None or (self._ttl is not None and time.monotonic() >= hit[1]) else hit[0]
+        return None if hit is None or (self._ttl is not None and monotonic() >= hit[1]) else hit[0]
 
     def __getitem__(self, name: str) -> Awaitable[CustomTable]:
         """Return an awaitable of the table called ``name``; see ``get``."""

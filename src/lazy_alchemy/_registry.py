@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 import weakref
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, cast, get_args, overload
 
@@ -109,7 +109,7 @@ class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _Change
         try:
             # Private, as in the next but one statement, because the public names of an accessor are tables.
             table, until = instance._expiring[self._attribute]  # pyright: ignore[reportPrivateUsage]
-            if time.monotonic() < until:
+            if monotonic() < until:
                 return table
         except KeyError:
             pass

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 import threading
-import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from blockbuster import blockbuster as detector
 from pydantic import create_model
 
 from tests.databases import database_on, require
+from tests.fakes import Clock
 
 from .ways import Place, Way
 
@@ -28,29 +28,10 @@ if TYPE_CHECKING:
 create_model("First")  # pydantic reads the files of its plugins for the first model of a process
 
 
-class Clock:
-    """The two clocks of the catalog, which go on when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        """Return the seconds since some moment."""
-        return self.now
-
-    def time(self) -> float:
-        """Return the seconds since the epoch."""
-        return self.now + 1e9
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time, for everything that reckons with it."""
-    clock = Clock()
-    for name, module in list(sys.modules.items()):
-        if name.startswith("lazy_alchemy.") and getattr(module, "time", None) is time:
-            monkeypatch.setattr(module, "time", clock)
-    return clock
+    return Clock.instead_of_time(monkeypatch)
 
 
 @pytest.fixture

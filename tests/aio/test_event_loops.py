@@ -61,7 +61,7 @@ def bare() -> Any:
 
 
 def settle(threads: int, seconds: float = 10) -> None:
-    """Wait until no more than `threads` threads are left, or for `seconds`: aiosqlite's end some time after `close()`."""
+    """Wait until no more than `threads` are left, or for `seconds`: aiosqlite's end some time after `close()`."""
     end = time.monotonic() + seconds
     while threading.active_count() > threads and time.monotonic() < end:
         time.sleep(0.01)

@@ -28,7 +28,8 @@ from tests.fakes import Watched
 from .ways import LOOPS, NATIVE, WAYS, answer, until
 
 if TYPE_CHECKING:
-    from .conftest import Clock
+    from tests.fakes import Clock
+
     from .ways import Place
 
 every = pytest.mark.parametrize("place", WAYS, ids=str, indirect=True)
