@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SAWarning
 
 from lazy_alchemy import ModelError, UnknownTypeWarning, get_lazy_class
-from lazy_alchemy.emitters import PydanticEmitter
+from lazy_alchemy.emitters import DataclassEmitter, PydanticEmitter
 from lazy_alchemy.reflectors import InspectorReflector
 
 from .test_roundtrip import SETUP
@@ -412,12 +412,23 @@ def test_a_column_without_a_type_is_not_unknown(sqlite_db: Database) -> None:
         ({"types": {int: str}}, r"int'.*give a SQLAlchemy type class"),
         ({"types": str}, r"types=<class 'str'> is not a mapping"),
         ({"unknown": 5}, "unknown=5 cannot be called"),
+        ({"types": {"point": "no"}}, r"types: 'no', given to 'point', is no Python type.*such as str.*not its name"),
+        ({"types": {types.String: types.Text}}, r"types: <class .*TEXT.*given to <class .*String'>, is no Python type"),
+        ({"types": {"point": None}}, r"types: None, given to 'point', is no Python type"),
     ],
 )
-def test_a_bad_option_is_named(options: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize("emitter", [PydanticEmitter, DataclassEmitter])
+def test_a_bad_option_is_named(emitter: Any, options: dict[str, Any], message: str) -> None:
     """An option of the wrong type is a TypeError that names it and says what it should be."""
-    with pytest.raises(TypeError, match=message):
-        PydanticEmitter(**options)
+    with pytest.raises(TypeError, match=re.compile(message, re.IGNORECASE)):
+        emitter(**options)
+
+
+def test_a_bad_answer_is_named(places: Table) -> None:
+    """So is what a function that is asked for a type answers."""
+    for emitter in (PydanticEmitter, DataclassEmitter):
+        with pytest.raises(TypeError, match=r"unknown: 'no', given to column 'place' of table 'things', is no Python"):
+            places.emit(emitter(unknown=lambda _: "no"))
 
 
 def test_a_bad_shape_is_named() -> None:

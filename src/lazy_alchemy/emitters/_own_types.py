@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import types as sqltypes
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["OwnTypes", "spelling"]
+__all__ = ["OwnTypes", "checked_type", "spelling"]
 
 
 class OwnTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
@@ -24,12 +24,12 @@ class OwnTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
         """Copy ``items``.
 
         Raises:
-            TypeError: A key is neither a type class nor a name.
+            TypeError: A key is neither a type class nor a name, or a value is no type.
         """
         self._items: dict[type[TypeEngine[Any]] | str, Any] = {}
         self._hash: int | None = None
         for key, value in dict(items or {}).items():
-            self._items[_key(key)] = value
+            self._items[_key(key)] = checked_type(value, f"types: {value!r}, given to {key!r},")
 
     def __getitem__(self, key: type[TypeEngine[Any]] | str) -> Any:
         return self._items[key]
@@ -79,6 +79,28 @@ def _key(key: object) -> type[TypeEngine[Any]] | str:
         f"types: {key!r} is not what a SQL type is known by; give a SQLAlchemy type class (INET, not INET()),"
         " or the type's name as the database says it ('geometry')."
     )
+
+
+def checked_type(value: Any, said: str) -> Any:
+    """Return a Python type that a user has given. ``Any``: whatever stands in an annotation.
+
+    Raises:
+        TypeError: It is none; the message begins with ``said``.
+    """
+    try:
+        optional: object = None if value is None else value | None  # as in the type of a column that may be NULL
+    except TypeError:
+        optional = None
+    if optional is None or _is_sql_type(value):
+        raise TypeError(
+            f"{said} is no Python type; give a class, such as str, or another form of an annotation, such as"
+            " list[int], and not its name."
+        )
+    return value
+
+
+def _is_sql_type(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, TypeEngine)
 
 
 def _names(type_: TypeEngine[Any], name: str | None) -> Iterator[str]:

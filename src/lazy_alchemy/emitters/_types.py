@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from lazy_alchemy._errors import ModelError, UnknownTypeWarning
 
-from ._own_types import OwnTypes, spelling
+from ._own_types import OwnTypes, checked_type, spelling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,7 @@ class TypeMap:
 
         Raises:
             ModelError: Nobody knows the type, and the map is strict.
+            TypeError: What ``unknown`` returned is no type.
         """
         name = database_name(column, table)
         own = self.own.find(column.type, name)
@@ -123,7 +124,8 @@ class TypeMap:
         if name is not None and name.lower() in _BY_NAME:
             return _BY_NAME[name.lower()], False
         if self.unknown is not None and (own := self.unknown(column)) is not None:
-            return own, True
+            where = f"column {str(column.name)!r} of table {table.fullname!r}"
+            return checked_type(own, f"unknown: {own!r}, given to {where},"), True
         said = name or spelling(column.type)
         message = (
             f"Nobody knows what the type {said!r} of column {str(column.name)!r} of table {table.fullname!r} is in"
