@@ -288,6 +288,24 @@ class WithColumn:
     extra = mapped_column(Integer)
 
 
+class OwnInit:
+    """A base that is made of what no column is."""
+
+    def __init__(self, size: int) -> None:
+        """Take one argument and no column's value."""
+
+
+class BelowInit(OwnInit):
+    """What inherits it."""
+
+
+class OwnModelInit(SQLModel):
+    """The same with SQLModel."""
+
+    def __init__(self, size: int) -> None:
+        """Take one argument and no column's value."""
+
+
 class Below(PlainMethod):
     """What inherits it."""
 
@@ -305,6 +323,13 @@ class Below(PlainMethod):
         ("orm", Declared, r"base=Declared is a declarative, mapped or Pydantic class. Make it a plain class"),
         ("orm", Fields, r"base=Fields is a declarative, mapped or Pydantic class"),
         ("orm", WithColumn, r"as_orm\(\) cannot map 'users': .*extra"),
+        (
+            "orm",
+            OwnInit,
+            r"base=OwnInit: its __init__ .* takes no keyword arguments for the columns.*\*\*values.*super\(\)",
+        ),
+        ("sqlmodel", OwnModelInit, r"base=OwnModelInit: its __init__"),
+        ("orm", BelowInit, r"base=BelowInit: the __init__ of OwnInit"),
         ("orm", Below, r"base=Below: its attribute 'name' clashes with the column 'name' of 'users'.*in PlainMethod"),
     ],
 )
@@ -313,6 +338,30 @@ def test_a_base_that_cannot_be(sqlite_db: Database, kind: str, base: Any, said: 
     sqlite_db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, level INTEGER)")
     with pytest.raises(ModelError, match=said):
         make(get_lazy_class(sqlite_db.engine).users, kind, base=base)
+
+
+@pytest.mark.parametrize("parent", [object, SQLModel], ids=["orm", "sqlmodel"])
+def test_a_base_that_hands_values_on(sqlite_db: Database, parent: Any) -> None:
+    """A base whose __init__ takes any keyword argument has its say."""
+
+    class Base(parent):  # type: ignore[misc]  # what it is, is known at run time only
+        def __init__(self, **values: Any) -> None:
+            super().__init__(**{"name": "default", **values})
+
+    sqlite_db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+    new: Any = make(get_lazy_class(sqlite_db.engine).users, "orm" if parent is object else "sqlmodel", base=Base)
+    assert ("default", "ann") == (new().name, new(name="ann").name)
+
+
+def test_a_key_that_numbers_itself_twice(postgresql_db: Database, kind: str) -> None:
+    """Its rows are read; that SQLAlchemy cannot insert any is said with the table's and the columns' names."""
+    postgresql_db.execute("CREATE TABLE s (a SERIAL, b SERIAL, PRIMARY KEY (a, b))", "INSERT INTO s DEFAULT VALUES")
+    new = make(get_lazy_class(postgresql_db.engine).s, kind)
+    with Session(postgresql_db.engine) as session:
+        assert (1, 1) == (session.get(new, (1, 1)).a, session.get(new, (1, 1)).b)
+        session.add(new())
+        with pytest.raises(ModelError, match=r"cannot insert into 's'.*'a' and 'b'.*INSERT"):
+            session.flush()
 
 
 def test_a_base_that_hides_a_relationship(sqlite_db: Database) -> None:
@@ -406,11 +455,11 @@ def test_a_key_that_is_named(db: Database, keyless: Any, kind: str, name: str) -
 
 
 def test_a_missing_key(keyless: Any, kind: str) -> None:
-    """The error names the columns and says what to write, a unique key where there is one."""
+    """The error names the columns and says what to write, where it knows: a unique key where there is one."""
     call = KINDS[kind]
     for name, said in [
         ("log", f"{call}(primary_key=('line', 'part')); its columns are 'line', 'part', 'said'"),
-        ("said", f"{call}(primary_key=('line',)); its columns are 'line', 'part', 'said'"),
+        ("said", f"{call}(primary_key=('...',)); its columns are 'line', 'part', 'said'"),
         ("other", f"{call}(primary_key=('code',)); its columns are 'code', 'line'"),
         ("loose", "All of its columns may be NULL, so none of them can be a key: read its rows with as_pydantic()"),
     ]:

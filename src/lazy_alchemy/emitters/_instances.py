@@ -30,6 +30,8 @@ __all__ = ["listen"]
 
 def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     """Register on the class ``mapped`` what its ``fields`` need, mostly nothing."""
+    if fields:
+        _listen_to_numbers(mapped, fields)
     null_senders = [
         field.name for field in fields if (field.nullable or field.filled) and field.column.type.should_evaluate_none
     ]
@@ -43,11 +45,6 @@ def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     computed = [field.name for field in fields if field.column.computed is not None]
     if computed:
         event.listen(mapped, "before_insert", _leaving_out(computed))
-    for field in fields:
-        if is_unnumbered(field.column) and not field.filled:
-            event.listen(mapped, "before_insert", _refusing_none(field))
-        if _is_nullable_key(field):
-            event.listen(mapped, "before_insert", _sending_null(field.name))
     numbers = [
         field.name for field in fields if field.python_type is bool and not isinstance(field.column.type, Boolean)
     ]
@@ -55,6 +52,29 @@ def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     for of_fields in ([_making_bool(numbers)] if numbers else []) + ([_making_lists(arrays)] if arrays else []):
         for name in ("load", "refresh", "refresh_flush"):
             event.listen(mapped, name, of_fields)
+
+
+def _listen_to_numbers(mapped: type[Any], fields: Collection[ModelField]) -> None:
+    twice = [str(field.column.name) for field in fields if field.column.primary_key and numbers_itself(field.column)]
+    if len(twice) > 1:
+        event.listen(mapped, "before_insert", _refusing_insert(mapped.__table__.fullname, twice))
+    for field in fields:
+        if is_unnumbered(field.column) and not field.filled:
+            event.listen(mapped, "before_insert", _refusing_none(field))
+        if _is_nullable_key(field):
+            event.listen(mapped, "before_insert", _sending_null(field.name))
+
+
+def _refusing_insert(table: str, columns: Collection[str]) -> Callable[..., None]:
+    """Say what SQLAlchemy cannot do, which foresees one column at most that numbers itself in a primary key."""
+
+    def before_insert(_mapper: object, _connection: object, _target: object) -> None:
+        raise ModelError(
+            f"SQLAlchemy cannot insert into {table!r}: the columns {' and '.join(map(repr, columns))} of its primary"
+            " key number themselves. Insert with INSERT as text; the rows can be read and changed."
+        )
+
+    return before_insert
 
 
 def _leaving_out_none(names: Collection[str]) -> Callable[..., None]:

@@ -14,7 +14,7 @@ from lazy_alchemy._errors import ModelError
 
 from ._fields import ModelField, model_fields
 from ._instances import listen
-from ._options import check_attributes, is_loaded, key_columns, key_names, per_table, related_tables
+from ._options import check_attributes, check_init, is_loaded, key_columns, key_names, per_table, related_tables
 from ._relationships import related
 from ._typed import TypedEmitter
 
@@ -181,6 +181,7 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
             for field in model_fields(table, self._map)
         ]
         if base is not None:
+            check_init(base, self._known_base)
             attributes = {field.name: f"the column {str(field.column.name)!r}" for field in fields}
             attributes.update((name, f"the relationship {name!r}") for name in relationships)
             check_attributes(base, self._known_base, attributes, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column
 
-__all__ = ["check_attributes", "is_loaded", "key_columns", "key_names", "per_table", "related_tables"]
+__all__ = ["check_attributes", "check_init", "is_loaded", "key_columns", "key_names", "per_table", "related_tables"]
 
 _T = TypeVar("_T")
 
@@ -142,7 +143,7 @@ def key_columns(table: Table, names: tuple[str, ...], call: str, *, related: boo
 
 
 def _likely_key(table: Table, *, is_view: bool) -> tuple[str, ...]:
-    """Return what the message proposes: a view's first column, a unique NOT NULL key, or all that is NOT NULL."""
+    """Return what the message proposes: a unique NOT NULL key, or all that is NOT NULL; of a view nobody knows it."""
     from ._relationships import unique_keys
 
     unique = sorted(
@@ -155,8 +156,7 @@ def _likely_key(table: Table, *, is_view: bool) -> tuple[str, ...]:
     )
     if unique:
         return unique[0]
-    names = tuple(str(column.name) for column in table.columns if is_view or not column.nullable)
-    return names[:1] if is_view else names
+    return ("...",) if is_view else tuple(str(column.name) for column in table.columns if not column.nullable)
 
 
 def _columns(table: Table) -> str:
@@ -182,6 +182,28 @@ def check_attributes(base: type[Any], known: type[Any], attributes: Mapping[str,
                     f"base={base.__name__}: its attribute {name!r} clashes with {attributes[name]} of"
                     f" {table.fullname!r}. Rename it in {owner.__name__}, or leave it out."
                 )
+
+
+def check_init(base: type[Any], known: type[Any]) -> None:
+    """Refuse a base class that cannot be made from keyword arguments as the mapped class is.
+
+    Args:
+        base: The user's base class.
+        known: An ancestor that is not the user's.
+
+    Raises:
+        ModelError: Its ``__init__`` takes no keyword arguments of any name.
+    """
+    owner = next(owner for owner in base.__mro__ if "__init__" in vars(owner))
+    if owner in known.__mro__:
+        return
+    parameters = inspect.signature(vars(owner)["__init__"]).parameters.values()
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        whose = "its __init__" if owner is base else f"the __init__ of {owner.__name__}"
+        raise ModelError(
+            f"base={base.__name__}: {whose} stands before that of the mapped class, and takes no keyword arguments for"
+            " the columns. Leave it out, or let it take **values and call super().__init__(**values)."
+        )
 
 
 def _shown(value: object) -> str:
