@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ def shop(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Datab
     (tmp_path / "importing_db.py").write_text("import no_such_module_at_all")
     (tmp_path / "broken_db.py").write_text("class")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     for name in ("generated_db", "hand_db"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return db
@@ -75,6 +77,31 @@ def test_differences_are_listed(shop: Database) -> None:
     assert ("", 1) == (result.stderr, result.exit_code)
 
 
+def test_changed_lengths_are_listed(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that takes longer values than the generated Insert class, or shorter ones, is a difference."""
+    number = "NUMERIC({}, 2)"
+    ddl = (
+        "CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, note VARCHAR({}) NOT NULL, price {}, data {}, same TEXT)"
+    )
+    binary = {"sqlite": "BLOB", "postgresql": "bytea", "mariadb": "VARBINARY({})"}[db.name]
+    db.execute(ddl.format(10, number.format(8), binary.format(9)))
+    (tmp_path / "notes_db.py").write_text(generate(db.engine), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "notes_db", raising=False)
+    assert 0 == invoke("check", url_of(db), "notes_db:AppDB").exit_code
+    db.execute("DROP TABLE notes", ddl.format(20, number.format(9), binary.format(5)))
+    result = invoke("check", url_of(db), "notes_db:AppDB")
+
+    said = [
+        "notes (AppDB.notes: NotesColumns):",
+        "  'note' is declared with max_length=10 and has max_length=20",
+        "  'price' is declared with max_digits=8, decimal_places=2 and has max_digits=9, decimal_places=2",
+        *(["  'data' is declared with max_length=9 and has max_length=5"] if db.is_mariadb else []),
+        "1 table declared, 1 not as declared.",
+    ]
+    assert (said, 1) == (result.stdout.splitlines(), result.exit_code)
+
+
 def test_extra_columns_alone_do_not_fail(shop: Database) -> None:
     """Columns that are merely not declared are shown, and the exit status is 0."""
     shop.execute("ALTER TABLE preload ADD COLUMN more INTEGER")
@@ -96,6 +123,15 @@ def test_hand_written_registry(shop: Database) -> None:
     assert "customers (AppDB.customers: C):\n  'email' is not declared, and is str | None\n" in result.stdout
     assert "orders" not in result.stdout
     assert result.stdout.endswith("3 tables declared, 1 not as declared.\n")
+
+
+def test_arguments_that_are_left_out(shop: Database) -> None:
+    """Where an annotation was evaluated and names fewer than all classes, the others are made as ever."""
+    db = importlib.import_module("hand_db").AppDB(shop.engine, on_drift="ignore")
+
+    assert "name" in db.customers.as_pydantic().model_fields
+    assert "name" in db.customers.as_pydantic_insert().model_fields
+    assert db.customers is db.customers.as_sqlmodel().__table__
 
 
 def test_all_tables_are_one_batch(shop: Database, statements: list[str]) -> None:

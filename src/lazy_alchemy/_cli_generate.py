@@ -7,24 +7,26 @@ import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from lazy_alchemy._cli_connect import CommandError, database, require_schema
 from lazy_alchemy._cli_text import one_line, printable
-from lazy_alchemy._declarations import Unresolved, declared_columns
-from lazy_alchemy._drift import Difference, differences
+from lazy_alchemy._declarations import Unresolved, declared_columns, declared_insert
+from lazy_alchemy._drift import Difference, differences, outgrown
 from lazy_alchemy._errors import ModelError, TableNotFoundError
 from lazy_alchemy._generate import ForeignFileError, generate, require_own, write
 from lazy_alchemy._registry import LazyDBMeta
 from lazy_alchemy.emitters.source import Models, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from lazy_alchemy._registry import LazyTable
+
+_T = TypeVar("_T")
 
 __all__ = ["Checked", "check_registry", "generate_module", "load_registry"]
 
@@ -152,7 +154,8 @@ def check_registry(url: str, registry: LazyDBMeta, schema: str | None) -> list[C
 
     schema = registry.__schema__ if schema is None else schema
     tables_declared = sorted(registry.__tables__.values(), key=lambda declared: declared.name)
-    columns = {declared: _columns(declared) for declared in tables_declared}
+    columns = {declared: _resolved(declared_columns, declared) for declared in tables_declared}
+    inserts = {declared: _resolved(declared_insert, declared) for declared in tables_declared}
     missing: set[str] = set()
     with database(url, schema) as engine:
         db = LazyDB(engine, schema=schema)
@@ -169,14 +172,19 @@ def check_registry(url: str, registry: LazyDBMeta, schema: str | None) -> list[C
         title = f"{printable(declared.name)} ({where if cls is None else f'{where}: {cls.__name__}'})"
         table = tables.get(declared)
         found = differences(table, cls) if table is not None and cls is not None else []
+        different = {difference.column for difference in found}
+        model = inserts[declared]
+        if table is not None and model is not None:
+            found += [one for one in outgrown(table, model) if one.column not in different]
         checked.append(Checked(title, found, table is None))
     return checked
 
 
-def _columns(declared: LazyTable) -> type[Any] | None:
+def _resolved(argument: Callable[[LazyTable], _T], declared: LazyTable) -> _T:
+    """Return a type argument of a declaration."""
     try:
-        return declared_columns(declared)
-    except Unresolved as error:
+        return argument(declared)
+    except (Unresolved, ModelError) as error:
         raise CommandError(one_line(str(error))) from None
 
 

@@ -17,10 +17,21 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from lazy_alchemy._errors import ModelError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from lazy_alchemy._registry import LazyTable
     from lazy_alchemy._tables import CustomTable
 
-__all__ = ["Unresolved", "bind", "declared_class", "declared_columns", "declared_model", "evaluate", "own_annotations"]
+__all__ = [
+    "Unresolved",
+    "bind",
+    "declared_class",
+    "declared_columns",
+    "declared_insert",
+    "declared_model",
+    "evaluate",
+    "own_annotations",
+]
 
 Kind = Literal["row", "model", "insert", "partial"]
 """What a model of a declaration is for: rows, a session, rows to be inserted, changes."""
@@ -56,6 +67,17 @@ def declared_columns(declared: LazyTable[Any, Any, Any]) -> type[Any] | None:
     """
     found = _argument(declared, 0)
     return found if isinstance(found, type) else None  # an alias, such as the type parameter's default, names none
+
+
+def declared_insert(declared: LazyTable[Any, Any, Any]) -> type[BaseModel] | None:
+    """Return the model of rows to be inserted that a declaration names, or None.
+
+    Raises:
+        Unresolved: The name does not exist at run time.
+        ModelError: It is not the name of a model.
+    """
+    found = _argument(declared, _POSITIONS["insert"])
+    return None if found is None else _checked(found, declared, "insert")
 
 
 def declared_model(table: CustomTable[Any, Any, Any], kind: Kind) -> type[Any] | None:
@@ -150,6 +172,8 @@ def _argument(declared: LazyTable[Any, Any, Any], position: int) -> Any:
     if position >= len(given):
         return None
     argument = given[position]
+    if isinstance(argument, str):
+        return None  # the default of a type parameter
     text = getattr(argument, "__forward_arg__", None)  # "UserRow" inside of LazyTable[...]
     return argument if text is None else evaluate(str(text), owner, _where(declared))
 

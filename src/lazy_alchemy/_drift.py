@@ -20,11 +20,12 @@ from lazy_alchemy._errors import DriftError, DriftWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
     from sqlalchemy import Table
 
     from lazy_alchemy._registry import LazyTable, OnDrift
 
-__all__ = ["Difference", "compare", "differences"]
+__all__ = ["Difference", "compare", "differences", "outgrown"]
 
 _PACKAGE = str(Path(__file__).parent)
 _UNKNOWN: Any = object()  # Any: it stands where the type of a column does
@@ -97,6 +98,38 @@ def differences(table: Table, columns: type[Any]) -> list[Difference]:
         if name not in declared:
             found.append(Difference(name, f"is not declared, and is {_shown(field.row_type)}", is_extra=True))
     return found
+
+
+def outgrown(table: Table, model: type[BaseModel]) -> list[Difference]:
+    """Return where a column of ``table`` takes longer or shorter values than the class ``model`` lets pass.
+
+    Only of a class that was generated: one that is written by hand may be as strict as its author likes.
+    """
+    from lazy_alchemy.emitters._annotations import Annotations
+    from lazy_alchemy.emitters._fields import model_fields
+    from lazy_alchemy.emitters._limits import Limits
+    from lazy_alchemy.emitters._source_values import measures
+    from lazy_alchemy.emitters._types import TypeMap
+    from lazy_alchemy.emitters.source import is_generated
+
+    if not is_generated(model):
+        return []
+    found: list[Difference] = []
+    for field in model_fields(table):
+        info = model.model_fields.get(field.name)
+        if info is None:
+            continue
+        described = Annotations(TypeMap(), Limits(field.dialect, sent=True)).of_column(field)
+        said, real = measures(info.annotation, info.metadata), measures(described)
+        if said != real:
+            found.append(
+                Difference(str(field.column.name), f"is declared with {_spelled(said)} and has {_spelled(real)}")
+            )
+    return found
+
+
+def _spelled(limits: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in limits.items()) or "no limits"
 
 
 def _of_types(name: str, declared: Any, real: Any, *, nullable: bool) -> Iterator[Difference]:

@@ -26,13 +26,13 @@ from ._values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Table
 
     from ._fields import ModelField
 
-__all__ = ["limits_of", "long_name", "text_of"]
+__all__ = ["limits_of", "long_name", "measures", "text_of"]
 
 _BIG = 2**63 - 1
 _LIMITS = ("gt", "ge", "lt", "le", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
@@ -177,14 +177,35 @@ def _plain(type_: Any) -> Any:
 def _options(type_: Any) -> Iterator[tuple[str, str]]:
     items = get_args(type_)[1:] if get_origin(type_) is Annotated else ()
     for info in items:
-        for item in info.metadata if isinstance(info, FieldInfo) else ():
-            for name, value in _attributes(item):
-                if type(value) is int and abs(value) >= _BIG:
-                    continue  # see _bounded
-                if isinstance(value, bool) or type(value) is int:
-                    yield name, repr(value)
-                elif isinstance(value, str):
-                    yield name, string(value)
+        if isinstance(info, FieldInfo):
+            yield from _written(info.metadata)
+
+
+def measures(type_: Any, metadata: Iterable[Any] = ()) -> dict[str, str]:
+    """Return how much a type permits, as it is written: the length of bytes as well as what ``Field`` says.
+
+    Args:
+        type_: The type, which may have None in it. ``Any``: any type.
+        metadata: What else Pydantic knows of it. ``Any``: of the many classes that it has for that.
+    """
+    members = [member for member in get_args(type_) if member is not type(None)]
+    if get_origin(type_) in (Union, types.UnionType) and len(members) == 1:
+        type_ = members[0]
+    items = [*(get_args(type_)[1:] if get_origin(type_) is Annotated else ()), *metadata]
+    found = dict(_options(type_))
+    found.update(_written(item for item in items if not isinstance(item, FieldInfo)))
+    return found
+
+
+def _written(items: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for item in items:
+        for name, value in _attributes(item):
+            if type(value) is int and abs(value) >= _BIG:
+                continue  # see _bounded
+            if isinstance(value, bool) or type(value) is int:
+                yield name, repr(value)
+            elif isinstance(value, str):
+                yield name, string(value)
 
 
 def _attributes(item: Any) -> list[tuple[str, Any]]:

@@ -7,8 +7,11 @@ installed.
 from __future__ import annotations
 
 import keyword
+import sys
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lazy_alchemy._errors import ModelError
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     from ._fields import ModelField
 
-__all__ = ["HEADER", "Models", "SourceEmitter", "Target", "module_source"]
+__all__ = ["HEADER", "Models", "SourceEmitter", "Target", "is_generated", "module_source"]
 
 Models = Literal["pydantic", "sqlmodel"]
 Target = Literal["2.0", "2.1"]
@@ -116,6 +119,19 @@ def module_source(
     title = "The tables of the database." if schema is None else f"The tables of the schema {schema}."
     some = sorted(tables, key=lambda table: table.name)
     return _module(some, emitter, registry, title, progress=progress, unknown=unknown)
+
+
+def is_generated(cls: type) -> bool:
+    """Return whether a class is in a generated module; reads the module's file."""
+    return _is_generated(getattr(sys.modules.get(cls.__module__), "__file__", None))
+
+
+@lru_cache(maxsize=100)
+def _is_generated(path: str | None) -> bool:
+    try:
+        return path is not None and Path(path).read_text(encoding="utf-8").startswith(HEADER)
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)
