@@ -6,6 +6,7 @@ Everything is said of the SQL type alone, by database; a model library appears o
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from ._dialects import dialect_of, driver_of
 from ._times import storable_datetime, storable_time
-from ._types import is_mysql_boolean
+from ._types import database_name, is_mysql_boolean
 from ._values import (
     Check,
     Digits,
@@ -25,6 +26,7 @@ from ._values import (
     fits_numeric,
     fits_real,
     rectangular,
+    storable_address,
     storable_pairs,
     storable_text,
     with_offset,
@@ -62,6 +64,7 @@ _MOST_BYTES: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
     (sqltypes.TEXT, 2**16 - 1),
     (sqltypes.BLOB, 2**16 - 1),
 )
+_ADDRESSES = {"inet4": ipaddress.IPv4Address, "inet6": ipaddress.IPv6Address}  # of MariaDB
 _CHARSETS = {"latin1": "cp1252", "ascii": "ascii", "utf8": "ucs-2", "utf8mb3": "ucs-2", "ucs2": "ucs-2"}
 
 # MariaDB Knowledge Base, "TIMESTAMP": up to 2038-01-19 03:14:07 UTC, before 11.5. A day less on either side, because
@@ -115,6 +118,8 @@ class Limits:
             # "No value was specified for the AUTO_INCREMENT column, so MySQL assigned sequence numbers automatically.
             # You can also explicitly assign 0 to the column" (MySQL Reference Manual, "Using AUTO_INCREMENT").
             return (Field(ge=1),)
+        if self.sent and (version := _ADDRESSES.get((database_name(column, column.table) or "").lower())):
+            return (Check(storable_address(version)),)
         return ()
 
     def of(self, type_: TypeEngine[Any]) -> tuple[Any, ...]:

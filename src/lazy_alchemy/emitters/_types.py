@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["TypeMap", "Unknown", "forbids_null", "is_mysql_boolean", "python_type", "range_bound"]
+__all__ = ["TypeMap", "Unknown", "database_name", "forbids_null", "is_mysql_boolean", "python_type", "range_bound"]
 
 Unknown = Callable[["Column[Any]"], Any]
 """What is asked for the Python type of a column that nobody knows; None leaves it unknown."""

@@ -41,6 +41,7 @@ __all__ = [
     "fits_numeric",
     "fits_real",
     "rectangular",
+    "storable_address",
     "storable_pairs",
     "storable_text",
     "with_offset",
@@ -377,6 +378,19 @@ def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callab
             raise refusal("text_charset", "The column cannot store characters beyond U+FFFF")
         if most is not None and size > most:
             raise refusal("text_bytes", f"The text should have at most {most} bytes")
+        return value
+
+    return check
+
+
+def storable_address(version: Callable[[str], object]) -> Callable[[str], str]:
+    """Return a check that a text is an IP address, for which ``version`` raises otherwise, without a zone."""
+
+    def check(value: str) -> str:
+        try:
+            version(value.replace("%", "/"))  # which is in no address
+        except ValueError:
+            raise refusal("address", "The text should be an IP address of the column's version") from None
         return value
 
     return check
