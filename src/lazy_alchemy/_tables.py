@@ -191,12 +191,7 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         Raises:
             ModelError: The table has no primary key and none is named, or an option cannot be.
         """
-        try:
-            made: type[Any] = self.__dict__["_emitted"]["SQLModelEmitter", base, relationships, primary_key]
-        except (KeyError, TypeError):
-            options = {"base": base, "relationships": relationships, "primary_key": primary_key}
-            made = self._emit_once("SQLModelEmitter", **options)
-        return made
+        return self._mapped("SQLModelEmitter", base, relationships, primary_key)
 
     @overload
     def as_orm(
@@ -231,12 +226,7 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         Raises:
             ModelError: The table has no primary key and none is named, or an option cannot be.
         """
-        try:
-            made: type[Any] = self.__dict__["_emitted"]["ORMEmitter", base, relationships, primary_key]
-        except (KeyError, TypeError):
-            options = {"base": base, "relationships": relationships, "primary_key": primary_key}
-            made = self._emit_once("ORMEmitter", **options)
-        return made
+        return self._mapped("ORMEmitter", base, relationships, primary_key)
 
     def _pydantic(self, shape: str) -> type[Any]:  # Any: a made class, or the declared one
         try:
@@ -244,6 +234,18 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         except KeyError:
             model = self._emit_once("PydanticEmitter", shape=shape)
         return model
+
+    def _mapped(self, emitter: str, base: object, relationships: object, primary_key: object) -> type[Any]:
+        # Here, and not by ``_hashable``: to look a list up would raise, which takes longer than all the rest.
+        if isinstance(relationships, list):
+            relationships = tuple(cast("list[object]", relationships))
+        if isinstance(primary_key, list):
+            primary_key = tuple(cast("list[object]", primary_key))
+        try:
+            made: type[Any] = self.__dict__["_emitted"][emitter, base, relationships, primary_key]
+        except (KeyError, TypeError):
+            made = self._emit_once(emitter, base=base, relationships=relationships, primary_key=primary_key)
+        return made
 
     def _emit_once(self, emitter: str, **options: Any) -> Any:  # Any: each emitter has options and a result of its own
         """Emit for a call that is not known yet, and file the result under the call too.
@@ -270,8 +272,8 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
 
 def _hashable(option: object) -> object:
     """Return what stands for an option in a key."""
-    if isinstance(option, list):
-        return tuple(cast("list[object]", option))
+    if isinstance(option, (set, frozenset)):
+        return frozenset(cast("set[object]", option))
     if isinstance(option, dict):
         return frozenset(cast("dict[object, object]", option).items())
     return option

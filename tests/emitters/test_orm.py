@@ -532,6 +532,14 @@ def test_the_same_call_gives_the_same_class(db: Database, users: CustomTable, ki
     assert emitter.__name__ in repr(emitter(primary_key=["id"]))
 
 
+def test_the_same_call_makes_no_emitter(users: CustomTable, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emitter takes longer to make than the second call may take, also where its options are in a list or a set."""
+    calls = [{"relationships": [users]}, {"relationships": {users}}, {"primary_key": ["id"]}, {}]
+    first = [make(users, kind, **options) for options in calls]
+    monkeypatch.setattr("lazy_alchemy.emitters._mapping.MappedEmitter.__post_init__", None)
+    assert first == [make(users, kind, **options) for options in calls]
+
+
 def test_kinds_do_not_meet(users: CustomTable) -> None:
     """SQLModel and plain classes of one table are made beside each other."""
     assert ORMEmitter() != SQLModelEmitter()
