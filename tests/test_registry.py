@@ -331,6 +331,46 @@ def test_the_registry_has_every_declared_class() -> None:
     assert key not in LazyDB.registry
 
 
+# -- The class itself --------------------------------------------------------------------------------------------------
+
+
+def test_a_declaration_is_read_from_the_class_and_hides_no_instance_attribute() -> None:
+    """The class answers for what it declares, without having it: a descriptor there would slow every hit down."""
+
+    class Declares:
+        mixed: LazyTable = LazyTable(name="m")
+
+    class AppDB(LazyDB):
+        users: LazyTable
+
+    class Shop(Declares, AppDB):
+        orders: LazyTable
+        users = None  # type: ignore[assignment]
+
+    assert "users" == AppDB.users.name
+    assert AppDB is AppDB.users.owner
+    assert "users" in dir(AppDB)
+    assert "users" not in vars(AppDB)
+    assert not hasattr(AppDB, "nowhere")
+    assert {"mixed": "m", "orders": "orders"} == {key: table.name for key, table in Shop.__tables__.items()}
+    assert Shop.users is None
+    assert not hasattr(LazyDB, "orders")
+
+
+def test_a_table_declared_beside_the_class_is_loaded(shop: Database) -> None:
+    """A declaration in a class that is no LazyDB is one of the LazyDB that inherits from it."""
+
+    class Declares:
+        items: LazyTable = LazyTable(name="order-items")
+
+    class AppDB(Declares, LazyDB):
+        pass
+
+    db = AppDB(shop.engine)
+    assert "order-items" == db.items.name
+    assert db.items is db["order-items"]
+
+
 # -- Failure -----------------------------------------------------------------------------------------------------------
 
 

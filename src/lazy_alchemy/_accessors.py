@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
@@ -16,7 +15,7 @@ from typing_extensions import Self
 
 from lazy_alchemy._connections import database_name
 from lazy_alchemy._engines import shared_by
-from lazy_alchemy._registry import LazyDBMeta, LazyTable, OnDrift, checked_on_drift
+from lazy_alchemy._registry import LazyDBMeta, OnDrift, checked_on_drift
 from lazy_alchemy._tables import CustomTable
 
 if TYPE_CHECKING:
@@ -121,6 +120,10 @@ class Accessor(Hot, metaclass=LazyDBMeta):
             self._compared[name] = table
         return table
 
+    def _table_name(self, attribute: str) -> str:
+        declared = type(self).__tables__.get(attribute)
+        return attribute if declared is None else declared.name
+
     def _key(self, name: str) -> Key:
         return (self._schema, _checked_name(name))
 
@@ -158,7 +161,7 @@ class Accessor(Hot, metaclass=LazyDBMeta):
         """Return the attributes, and the tables that are declared, loaded or have been listed; no round trip."""
         tables = self._catalog.seen(self._schema)
         usable = {name for name in tables if name.isidentifier() and not name.startswith("_")}
-        return sorted({*object.__dir__(self), *usable})
+        return sorted({*object.__dir__(self), *type(self).__tables__, *usable})
 
     def __repr__(self) -> str:
         schema = "" if self._schema is None else f", schema {self._schema!r}"
@@ -235,10 +238,6 @@ class LazyDB(Accessor):
         super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector, on_drift)
         self._engine = engine
 
-    def _begin(self) -> None:
-        self._raised: dict[tuple[int, str], AttributeError] = {}
-        super()._begin()
-
     @property
     def engine(self) -> Engine:
         """The engine."""
@@ -295,19 +294,7 @@ class LazyDB(Accessor):
         if name in type(self).__reserved__:
             # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
             return cast("CustomTable", object.__getattribute__(self, name))  # cast: it does not return
-        # Python comes here once more after a declared accessor has raised: that is the answer.
-        raised = self._raised.pop((threading.get_ident(), name), None)
-        if raised is not None:
-            raise raised
-        return self.get(name)
-
-    def _declared(self, declared: LazyTable[Any, Any, Any]) -> CustomTable[Any, Any, Any, Any, Any]:
-        """Answer a declared accessor. ``Any``: which table it is only the declaration knows."""
-        try:
-            return self.get(declared.name)
-        except AttributeError as error:
-            self._raised[threading.get_ident(), declared.attribute] = error
-            raise
+        return self.get(self._table_name(name))
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
         if self._awaits_comparison(key[1], table):

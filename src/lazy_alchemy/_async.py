@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._catalog import Key
     from lazy_alchemy._protocols import Cache, Reflector
-    from lazy_alchemy._registry import LazyTable, OnDrift
+    from lazy_alchemy._registry import OnDrift
     from lazy_alchemy._tables import CustomTable
 
 __all__ = ["AsyncLazyDBAccessor", "is_async_engine"]
@@ -123,11 +123,7 @@ class AsyncLazyDBAccessor(Accessor):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}; a table of that name is await db[{name!r}]"
             )
-        return Awaited(self, name)
-
-    def _declared(self, declared: LazyTable[Any, Any, Any]) -> Awaitable[CustomTable[Any, Any, Any, Any, Any]]:
-        """Answer a declared accessor. ``Any``: which table it is only the declaration knows."""
-        return Awaited(self, declared.name)
+        return Awaited(self, self._table_name(name))
 
     async def _through(self, connection: AsyncConnection | Connection, keys: Iterable[Key]) -> dict[Key, CustomTable]:
         if isinstance(connection, Connection):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sys
 import weakref
-from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, cast, get_args, overload
 
@@ -96,24 +95,12 @@ class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _Change
     def __get__(
         self, instance: AsyncLazyDBAccessor, owner: type | None = None
     ) -> Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]]: ...
-    def __get__(
-        self, instance: LazyDB | AsyncLazyDBAccessor | None, owner: type | None = None
-    ) -> (
-        Self
-        | CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]
-        | Awaitable[CustomTable[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]]
-    ):
-        """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself."""
-        if instance is None:
-            return self
-        try:
-            # Private, as in the next but one statement, because the public names of an accessor are tables.
-            table, until = instance._expiring[self._attribute]  # pyright: ignore[reportPrivateUsage]
-            if monotonic() < until:
-                return table
-        except KeyError:
-            pass
-        return instance._declared(self)  # pyright: ignore[reportPrivateUsage]
+    def __get__(self, instance: LazyDB | AsyncLazyDBAccessor | None, owner: type | None = None) -> object:
+        """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself.
+
+        Type checkers read it; it is called where a class that is no ``LazyDB`` declares the table (see ``LazyDBMeta``).
+        """
+        return self if instance is None else instance[self.name]
 
     def __repr__(self) -> str:
         return f"LazyTable(name={self._name!r})" if self._name is not None else "LazyTable()"
@@ -125,10 +112,12 @@ _classes: weakref.WeakValueDictionary[str, LazyDBMeta] = weakref.WeakValueDictio
 class LazyDBMeta(type):
     """The metaclass of ``LazyDB``: makes an accessor of every table that a class body declares, and keeps the class.
 
-    It does no I/O and evaluates no annotation.
+    The declarations stand in ``__tables__`` and not in the class itself: where a class has a descriptor of the same
+    name, Python is slow at finding the table that an instance has. It does no I/O and evaluates no annotation.
     """
 
-    __tables__: Mapping[str, LazyTable]
+    __declared__: Mapping[str, LazyTable]  # by attribute, those of the class's own body
+    __tables__: Mapping[str, LazyTable]  # and with those of its bases
     __schema__: str | None
     __named__: Mapping[str, LazyTable]  # the same by the tables' names
     __reserved__: frozenset[str]
@@ -163,10 +152,12 @@ class LazyDBMeta(type):
         _checked(f"class {name}: schema=", schema)
         if on_drift is not None:
             checked_on_drift(on_drift, f"class {name}: ")
+        declared: dict[str, LazyTable] = {}
         if not is_root:
-            for attribute in _declarations(name, bases, namespace):
-                namespace.setdefault(attribute, LazyTable())
-        cls = super().__new__(mcls, name, bases, namespace, **keywords)
+            declared = {key: namespace.pop(key, None) or LazyTable() for key in _declarations(name, bases, namespace)}
+        cls = super().__new__(mcls, name, bases, {**namespace, "__declared__": MappingProxyType(declared)}, **keywords)
+        for attribute, table in declared.items():
+            table.__set_name__(cls, attribute)
         tables: dict[str, LazyTable] = {}
         for base in reversed(cls.__mro__):
             for attribute, value in vars(base).items():
@@ -174,6 +165,7 @@ class LazyDBMeta(type):
                     tables[attribute] = value
                 else:
                     tables.pop(attribute, None)
+            tables.update(vars(base).get("__declared__", {}))
         _refuse_twins(name, tables)
         cls.__tables__ = MappingProxyType(tables)
         cls.__named__ = MappingProxyType({table.name: table for table in tables.values()})
@@ -185,6 +177,18 @@ class LazyDBMeta(type):
         if not is_root:
             _classes[f"{cls.__module__}.{cls.__qualname__}"] = cls
         return cls
+
+    if not TYPE_CHECKING:  # it would tell type checkers that a class has every attribute
+
+        def __getattr__(cls, name: str) -> LazyTable:
+            """Return the declaration of a table."""
+            if not name.startswith("_") and name in cls.__tables__:
+                return cls.__tables__[name]
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+
+    def __dir__(cls) -> list[str]:
+        """Return the attributes, and the tables that are declared."""
+        return [*super().__dir__(), *cls.__tables__]
 
     @property
     def registry(cls) -> Mapping[str, LazyDBMeta]:
