@@ -12,11 +12,13 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from ._array_text import ArrayText, ItemText
+from ._arrays import NestedArray
 from ._domains import narrowed
+from ._encodings import Base64, BitText, MySQLBoolean
 from ._limits import Limits, most_bytes
 from ._own_types import spelling
+from ._ranges import RangeOf
 from ._types import TypeMap, forbids_null, is_mysql_boolean, range_bound
-from ._values import Base64, BitText, MySQLBoolean, NestedArray, RangeOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

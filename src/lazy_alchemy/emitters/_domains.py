@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import Integer, Numeric, String
 from sqlalchemy.dialects.postgresql import DOMAIN
 
-from ._values import Check, refusal
+from ._checks import Check, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,23 +15,14 @@ from pydantic import Field
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 
+from ._arrays import rectangular
+from ._checks import Check
 from ._dialects import dialect_of, driver_of
-from ._times import storable_datetime, storable_time
+from ._json import JsonDocument
+from ._numbers import Digits, fits_money, fits_numeric, fits_real
+from ._texts import storable_address, storable_pairs, storable_text
+from ._times import storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
-from ._values import (
-    Check,
-    Digits,
-    JsonDocument,
-    fits_money,
-    fits_numeric,
-    fits_real,
-    rectangular,
-    storable_address,
-    storable_pairs,
-    storable_text,
-    with_offset,
-    without_offset,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,19 +11,14 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import postgresql
 
 from ._array_text import ArrayText
+from ._arrays import NestedArray
+from ._checks import Check
+from ._encodings import Base64, BitText, MySQLBoolean
 from ._names import class_name
+from ._ranges import RangeOf
 from ._source_text import string, subscript
 from ._source_types import Scope
-from ._values import (
-    Base64,
-    BitText,
-    Check,
-    MySQLBoolean,
-    NestedArray,
-    RangeOf,
-    with_offset,
-    without_offset,
-)
+from ._times import with_offset, without_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

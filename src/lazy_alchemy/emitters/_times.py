@@ -1,21 +1,38 @@
-"""What PostgreSQL takes for a time and gives back as one that Python has. No SQL types here."""
+"""Times with and without an offset from UTC, and those that PostgreSQL gives back as ones that Python has.
+
+No SQL types here.
+"""
 
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ._values import refusal
+from ._checks import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["storable_datetime", "storable_time"]
+__all__ = ["storable_datetime", "storable_time", "with_offset", "without_offset"]
 
 _DAY = 24 * 60 * 60 * 10**6
 # Less than this on either side: MAX_TZDISP_HOUR in src/include/datatype/timestamp.h is 15.
 _LARGEST_OFFSET = datetime.timedelta(hours=16)
 _MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def without_offset(value: Any) -> Any:
+    """Refuse a time with an offset from UTC: the column would lose it, or the driver raise."""
+    if value.tzinfo is not None:
+        raise refusal("timezone_aware", "The column has no time zone: give the time without an offset from UTC")
+    return value
+
+
+def with_offset(value: Any) -> Any:
+    """Refuse a time without an offset from UTC: each driver would take it for that of another time zone."""
+    if value.tzinfo is None:
+        raise refusal("timezone_naive", "The column has a time zone: give the time with its offset from UTC")
+    return value
 
 
 def storable_time(precision: int | None) -> Callable[[datetime.time], datetime.time]:

@@ -15,8 +15,11 @@ from sqlmodel import SQLModel
 from typing_extensions import Self
 
 from ._array_text import ArrayText
+from ._arrays import NestedArray
+from ._checks import refusal
+from ._encodings import Base64, BitText, MySQLBoolean
+from ._ranges import RangeOf
 from ._sources import readable
-from ._values import Base64, BitText, MySQLBoolean, NestedArray, RangeOf, refusal
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

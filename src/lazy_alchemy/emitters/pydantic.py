@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from lazy_alchemy._errors import ModelError
 
 from ._annotations import Annotations
+from ._checks import NotNull
 from ._fields import ModelField, model_fields
 from ._limits import Limits
 from ._names import class_name
 from ._own_types import OwnTypes
 from ._sources import readable
 from ._types import TypeMap, Unknown
-from ._values import NotNull
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

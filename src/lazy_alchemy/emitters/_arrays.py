@@ -1,0 +1,84 @@
+"""The arrays of PostgreSQL, of as many dimensions as each value has. No SQL types here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import core_schema
+
+from ._checks import refusal
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+__all__ = ["NestedArray", "rectangular"]
+
+_DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
+
+
+@dataclass(frozen=True)
+class NestedArray:
+    """A PostgreSQL array: of as many dimensions as each value has, and of nothing ragged.
+
+    "Declaring the array size or number of dimensions in CREATE TABLE is simply documentation; it does not affect
+    run-time behavior" (PostgreSQL manual, "8.15.1. Declaration of Array Types"); so a column may hold both ``{1,2}``
+    and ``{{1,2},{3,4}}``.
+
+    Attributes:
+        item: The type of an item, NULL left out.
+        name: What the array is called in a JSON schema.
+        null: Whether an item may be NULL.
+    """
+
+    item: Any
+    name: str
+    null: bool = True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate lists of items, and of such lists."""
+        levels: Any = _Levels(self)  # Any: it stands where a type does, because only of those are definitions taken in
+        return core_schema.no_info_after_validator_function(rectangular, handler.generate_schema(levels))
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """The lists of one ``NestedArray``."""
+
+    array: NestedArray
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refer to itself, as the type of what is in a list."""
+        reference = f"{__name__}.{self.array.name}:{id(self.array)}"
+        item = handler.generate_schema(self.array.item)
+        if self.array.null:
+            item = core_schema.nullable_schema(item)
+        inner = core_schema.tagged_union_schema(
+            {"item": item, "array": core_schema.definition_reference_schema(reference)}, _item_or_array
+        )
+        lists = core_schema.list_schema(inner, ref=reference)
+        return core_schema.definitions_schema(core_schema.definition_reference_schema(reference), [lists])
+
+
+def _item_or_array(value: Any) -> str:
+    return "array" if isinstance(value, (list, tuple)) else "item"
+
+
+def rectangular(value: list[Any]) -> list[Any]:
+    """Refuse lists of lists that are not equally long, as those within an array of PostgreSQL must be."""
+    shape = _shape(value)
+    if len(shape) > _DEPTH:
+        raise refusal("array_depth", "An array has 6 dimensions at most")
+    if len(shape) > 1 and 0 in shape:
+        raise refusal("empty_array", "The lists in an array of several dimensions should not be empty")
+    return value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        return ()
+    items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    shapes = {_shape(item) for item in items}
+    if len(shapes) > 1:
+        raise refusal("ragged_array", "The lists in an array of several dimensions should be equally long")
+    return (len(items), *(shapes.pop() if shapes else ()))

@@ -1,0 +1,82 @@
+"""Values that a driver or JSON gives in another form than the model has: bytes, bits, booleans. No SQL types here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import core_schema
+
+from ._checks import refusal
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+__all__ = ["Base64", "BitText", "MySQLBoolean"]
+
+
+@dataclass(frozen=True)
+class Base64:
+    """Bytes that JSON carries in Base64 (RFC 4648, section 4), read from text in every mode."""
+
+    max_length: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Decode text, and encode for JSON."""
+        return core_schema.no_info_before_validator_function(
+            _from_base64,
+            core_schema.bytes_schema(max_length=self.max_length),
+            serialization=core_schema.plain_serializer_function_ser_schema(_to_base64, when_used="json-unless-none"),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say so in the words of OpenAPI 3.0 and of 3.1."""
+        described: JsonSchemaValue = {"type": "string", "format": "byte", "contentEncoding": "base64"}
+        if self.max_length is not None:
+            described["maxLength"] = -(-self.max_length // 3) * 4
+        return described
+
+
+def _from_base64(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise refusal("base64", "Input should be bytes, or text in Base64") from None
+
+
+def _to_base64(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+@dataclass(frozen=True)
+class MySQLBoolean:
+    """A bool in a small number: any but 0 is true (MySQL Reference Manual, "13.1.1 Numeric Data Type Syntax")."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make an int a bool."""
+        return core_schema.no_info_before_validator_function(
+            lambda value: bool(value) if isinstance(value, int) else value, core_schema.bool_schema()
+        )
+
+
+@dataclass(frozen=True)
+class BitText:
+    """The text of a PostgreSQL bit string, made of whatever class a driver has for it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make a driver's bit string text."""
+        return core_schema.no_info_before_validator_function(_bit_text, handler(source))
+
+
+def _bit_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)  # of SQLAlchemy 2.1's BitString too, which is a str
+    as_string: Any = getattr(value, "as_string", None)  # asyncpg's, which groups the digits
+    return as_string().replace(" ", "") if as_string is not None else value

@@ -1,0 +1,59 @@
+"""What a column of text can hold: characters, bytes, addresses. No SQL types here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._checks import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["storable_address", "storable_pairs", "storable_text"]
+
+
+def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callable[[str], str]:
+    """Return a check of what a database takes in a text.
+
+    Args:
+        charset: How Python calls the encoding of the column; None for one that has all characters.
+        most: How many bytes it may have in that encoding.
+        nul: Whether U+0000 may be in it.
+    """
+
+    def check(value: str) -> str:
+        if not nul and "\0" in value:
+            raise refusal("text_nul", "The database cannot store the character U+0000 in a text")
+        try:
+            size = len(value.encode("utf-8" if charset in (None, "ucs-2") else charset))
+        except UnicodeEncodeError:
+            raise refusal("text_charset", f"The text has characters that are not in {charset or 'Unicode'}") from None
+        if charset == "ucs-2" and value and max(value) > "\uffff":
+            raise refusal("text_charset", "The column cannot store characters beyond U+FFFF")
+        if most is not None and size > most:
+            raise refusal("text_bytes", f"The text should have at most {most} bytes")
+        return value
+
+    return check
+
+
+def storable_address(version: Callable[[str], object]) -> Callable[[str], str]:
+    """Return a check that a text is an IP address, for which ``version`` raises otherwise, without a zone."""
+
+    def check(value: str) -> str:
+        try:
+            version(value.replace("%", "/"))  # which is in no address
+        except ValueError:
+            raise refusal("address", "The text should be an IP address of the column's version") from None
+        return value
+
+    return check
+
+
+def storable_pairs(value: dict[str, str | None]) -> dict[str, str | None]:
+    """Refuse keys and values that PostgreSQL cannot store in an HSTORE."""
+    check = storable_text(None, None, nul=False)
+    for text in (*value, *value.values()):
+        if text is not None:
+            check(text)
+    return value
