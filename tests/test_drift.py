@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Optional  # noqa: F401  an annotation says Optional
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue  # noqa: F401  an annotation says JsonValue
 from sqlalchemy import Column
 from sqlalchemy.ext.asyncio import create_async_engine
 from typing_extensions import overload
@@ -272,6 +272,7 @@ class TestDifferences:
             ("Column[str | None]", ["is int"]),
             ("Column[bool | None]", ["is int"]),
             ("Column[object]", []),
+            ("Column[JsonValue]", []),
             ("Column[Any]", []),
             ("Column[Missing | None]", []),
             ("Missing[int | None]", []),

@@ -275,7 +275,7 @@ class TestOddTables:
 
         note = "note: Nobody knows what the type 'point' of column 'shape' of table 'odd' is in Python: it is Any.\n"
         assert ("" if db.is_sqlite else note, 0) == (result.stderr, result.exit_code)
-        assert "Column[Any]" in result.stdout
+        assert "Column[object]" in result.stdout
 
 
 class TestCommand:

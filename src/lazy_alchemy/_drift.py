@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import types
 import warnings
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def _spelled(limits: dict[str, str]) -> str:
 
 def _of_types(name: str, declared: Any, real: Any, *, nullable: bool) -> Iterator[Difference]:
     members = _members(declared)
-    if Any in members or object in members:
+    if any(member is Any or member is object or member is _json_value() for member in members):
         return
     plain = [member for member in members if member is not type(None)]
     if nullable and type(None) not in members:
@@ -146,6 +147,11 @@ def _of_types(name: str, declared: Any, real: Any, *, nullable: bool) -> Iterato
 
 
 # -- Types
+
+
+def _json_value() -> object:
+    """Return what a declaration may call a JSON document: it is None, too."""
+    return getattr(sys.modules.get("pydantic"), "JsonValue", None)
 
 
 def _members(type_: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from lazy_alchemy.emitters import (
     RowModel,
     omitted,
 )
-from pydantic import AwareDatetime, Field, NaiveDatetime
+from pydantic import AwareDatetime, Field, JsonValue, NaiveDatetime
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql.ranges import Range
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -60,7 +60,7 @@ class CustomersColumns(Columns):
         str | None,
         decimal.Decimal,
         datetime.date | None,
-        Any,
+        JsonValue,
         bytes | None,
         Literal["sad", "ok", "happy"] | None,
         list[str | None],
@@ -73,7 +73,7 @@ class CustomersColumns(Columns):
     """Where 'news' goes; NULL for nobody's address."""
     balance: Column[decimal.Decimal]
     born: Column[datetime.date | None]
-    settings: Column[Any]
+    settings: Column[JsonValue]
     photo: Column[bytes | None]
     feels: Column[Literal["sad", "ok", "happy"] | None]
     tags: Column[list[str | None]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
 from sqlalchemy import Column, Engine, insert, select
 from sqlmodel import Session
 from typing_extensions import assert_type
@@ -31,6 +33,8 @@ def add_customer(db: ShopDB, new: CustomersInsert) -> CustomersRow:
         row = connection.execute(
             insert(customers).values(values).returning(customers)
         ).one()
+    assert_type(customers.as_pydantic_insert(), type[CustomersInsert])
+    assert_type(customers.as_pydantic_partial(), type[CustomersUpdate])
     return customers.as_pydantic().model_validate(row)
 
 
@@ -44,6 +48,18 @@ def addresses(db: ShopDB) -> list[str]:
             for address in connection.execute(select(email)).scalars()
             if address is not None
         ]
+
+
+def settings(db: ShopDB, key: int) -> tuple[str, JsonValue]:
+    """Return a customer's name and settings: a JSON column leaves the row its types."""
+    customers = db.customers.c
+    query = select(customers.name, customers.settings).where(customers.id == key)
+    with db.engine.connect() as connection:
+        if TYPE_CHECKING:  # what both lines of SQLAlchemy say, and one says is outdated
+            row = connection.execute(query).one().tuple()
+            assert_type(row, tuple[str, JsonValue])
+        name, found = connection.execute(query).one()
+    return name, found
 
 
 def change_customer(db: ShopDB, key: int, change: CustomersUpdate) -> Customers | None:
@@ -111,6 +127,7 @@ def main(engine: Engine) -> str:
         db, ann.id, CustomersUpdate(balance=decimal.Decimal("9.50"))
     )
     assert changed is not None
+    assert settings(db, ann.id) == ("Ann", {"news": True})
     items = order(db, ann.id, ["tea", "cup"])
     assert [one.class_ for one in items] == ["cup", "tea"]
     assert messages(db) == []

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from lazy_alchemy import Columns, LazyDB, LazyTable
 from lazy_alchemy.emitters import Base64, MappedModel, RowModel, omitted
-from pydantic import Field, NaiveDatetime
+from pydantic import Field, JsonValue, NaiveDatetime
 from sqlalchemy import Column
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field as SQLField
@@ -33,7 +33,7 @@ class CustomersColumns(Columns):
         str | None,
         decimal.Decimal,
         datetime.date | None,
-        Any,
+        JsonValue,
         bytes | None,
     ]
 
@@ -42,7 +42,7 @@ class CustomersColumns(Columns):
     email: Column[str | None]
     balance: Column[decimal.Decimal]
     born: Column[datetime.date | None]
-    settings: Column[Any]
+    settings: Column[JsonValue]
     photo: Column[bytes | None]
 
 

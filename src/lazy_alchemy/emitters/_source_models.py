@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import keyword
+import types
 import unicodedata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+from pydantic import JsonValue
+from sqlalchemy import types as sqltypes
 
 from ._annotations import Annotations
 from ._limits import Limits
 from ._source_text import call, class_header, docstring, field, fits, string, subscript
 from ._source_types import ModuleScope, Scope
-from ._source_values import limits_of, long_name, text_of
+from ._source_values import innermost, limits_of, long_name, text_of
 from ._types import TypeMap
 
 if TYPE_CHECKING:
@@ -41,21 +45,21 @@ def columns_class(
     kind = own.name("Named" if target == "2.1" else "Column")
     lines = [class_header(name, [Scope(scope).name(base) for base in bases])]
     lines.append(docstring(table.comment or "") or docstring(f"The columns of {table.name}."))
-    types = {one: own.type(_optional(one), long_name(one, table, own)) for one in fields}
+    texts = {one: own.type(_in_columns(one), long_name(one, table, own)) for one in fields}
     if fields:
-        lines += ["", subscript("__row_pos__: tuple", list(types.values()), "    ")]
+        lines += ["", subscript("__row_pos__: tuple", list(texts.values()), "    ")]
     if plain:
         lines.append("")
     for one in plain:
-        lines.append(field(str(one.column.name), f"{kind}[{types[one]}]"))
+        lines.append(field(str(one.column.name), f"{kind}[{texts[one]}]"))
         comment = docstring(one.column.comment or "")
         lines += [comment] if comment else []
     if awkward:
-        lines += ["", *_overloads(awkward, types, own)]
+        lines += ["", *_overloads(awkward, texts, own)]
     return "\n".join(lines)
 
 
-def _overloads(fields: Sequence[ModelField], types: dict[ModelField, str], own: Scope) -> Iterator[str]:
+def _overloads(fields: Sequence[ModelField], texts: dict[ModelField, str], own: Scope) -> Iterator[str]:
     """Yield the overloads by which a column that can be no attribute is reached: ``c["keys"]``."""
     overload, literal, column, anything = (own.name(name) for name in ("overload", "Literal", "Column", "Any"))
     collection = own.name("ReadOnlyColumnCollection")
@@ -65,7 +69,7 @@ def _overloads(fields: Sequence[ModelField], types: dict[ModelField, str], own: 
         yield f"    @{overload}" + ("  # type: ignore[override]" if first else "")
         first = False
         key = f"key: {literal}[{string(str(one.column.name))}], /"
-        yield from _signature(key, f"{column}[{types[one]}]")
+        yield from _signature(key, f"{column}[{texts[one]}]")
     text, number, group, slices = (own.class_(cls) for cls in (str, int, tuple, slice))
     yield f"    @{overload}"
     yield from _signature(f"key: {text} | {number}, /", f"{column}[{anything}]")
@@ -175,8 +179,19 @@ def _or_none(type_: str) -> str:
     return type_ if type_ in ("Any", "_Any") or type_.endswith(" | None") else f"{type_} | None"
 
 
-def _optional(one: ModelField) -> Any:
-    return one.python_type if one.python_type is Any else one.row_type
+def _in_columns(one: ModelField) -> Any:
+    """Return what a column holds. Any: any type; but none of them is Any, of which no row type could be inferred."""
+    anything: Any = JsonValue if isinstance(innermost(one.column.type), sqltypes.JSON) else object
+    return anything if one.python_type is Any else _without_any(one.row_type, anything)
+
+
+def _without_any(type_: Any, anything: Any) -> Any:
+    origin, arguments = get_origin(type_), get_args(type_)
+    if type_ is Any:
+        return anything
+    if origin in (Union, types.UnionType):
+        return Union[tuple(_without_any(one, anything) for one in arguments)]  # noqa: UP007  of a number of members
+    return types.GenericAlias(list, (_without_any(arguments[0], anything),)) if origin is list else type_
 
 
 def _names(fields: Sequence[ModelField]) -> set[str]:

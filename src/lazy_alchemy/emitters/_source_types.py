@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import JsonValue
 from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
 
 from ._source_text import alias, imports, string
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESERVED", "ModuleScope", "Scope", "apart"]
 
-_BUILTINS = {cls.__name__: cls for cls in (bool, bytes, dict, float, int, list, set, slice, str, tuple)}
+_BUILTINS = {cls.__name__: cls for cls in (bool, bytes, dict, float, int, list, object, set, slice, str, tuple)}
 _MODULES = {module.__name__: module for module in (datetime, decimal, ipaddress, uuid)}
 _LONG = 40
 """A type of more characters has a name of its own: what is left of each line is short."""
@@ -39,6 +40,7 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "Column": ("sqlalchemy", "Column"),
     "Columns": ("lazy_alchemy", "Columns"),
     "Field": ("pydantic", "Field"),
+    "JsonValue": ("pydantic", "JsonValue"),
     "LazyDB": ("lazy_alchemy", "LazyDB"),
     "LazyTable": ("lazy_alchemy", "LazyTable"),
     "Literal": ("typing", "Literal"),
@@ -203,7 +205,7 @@ class Scope:
                 return name
             self.module.import_("builtins", name, f"_{name}")
             return f"_{name}"
-        if cls in (Range, MultiRange):
+        if cls in (Range, MultiRange) or cls is JsonValue:
             return self.name(name)
         module = getattr(cls, "__module__", "")
         if getattr(_MODULES.get(module), name, None) is not cls or not name:

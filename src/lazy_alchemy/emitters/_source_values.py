@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Table
+    from sqlalchemy.types import TypeEngine
 
     from ._fields import ModelField
 
-__all__ = ["limits_of", "long_name", "measures", "text_of"]
+__all__ = ["innermost", "limits_of", "long_name", "measures", "text_of"]
 
 _BIG = 2**63 - 1
 _LIMITS = ("gt", "ge", "lt", "le", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
@@ -57,10 +58,7 @@ def limits_of(described: Any, *, sent: bool) -> dict[str, str]:
 
 def long_name(one: ModelField, table: Table, own: Scope) -> str:
     """Return what a type is called that is too long to be written at its column."""
-    type_ = one.column.type
-    while isinstance(type_, (sqltypes.ARRAY, postgresql.DOMAIN)):
-        # isinstance tells nothing of what is within.
-        type_ = type_.data_type if isinstance(type_, postgresql.DOMAIN) else type_.item_type  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    type_ = innermost(one.column.type)
     if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
         name = "IPAddress" if isinstance(type_, postgresql.INET) else "IPNetwork"
     elif isinstance(type_, sqltypes.Enum) and type_.name:
@@ -70,6 +68,14 @@ def long_name(one: ModelField, table: Table, own: Scope) -> str:
     else:
         name = f"{class_name(table.name)}{class_name(str(one.column.name))}"
     return _visible(name, own)
+
+
+def innermost(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of the items of an array, and what a domain is made of. Any: of whatever Python type."""
+    while isinstance(type_, (sqltypes.ARRAY, postgresql.DOMAIN)):
+        # isinstance tells nothing of what is within.
+        type_ = type_.data_type if isinstance(type_, postgresql.DOMAIN) else type_.item_type  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return type_
 
 
 def _visible(name: str, own: Scope) -> str:
