@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from typing_extensions import is_typeddict
 
@@ -54,7 +54,7 @@ def test_a_table_without_row_numbers_numbers_nothing(sqlite_db: Database, option
 @pytest.mark.parametrize("schema", [None, "other"])
 def test_a_temporary_and_an_attached_table(sqlite_db: Database, schema: str | None) -> None:
     """Which key numbers itself is read from the schema that the table is in, and not from one of the same name."""
-    engine = create_engine(sqlite_db.url)
+    engine = sqlite_db.engine
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         if schema is not None:
