@@ -1,15 +1,14 @@
 """The reflector for any dialect, through SQLAlchemy's public Inspector.
 
 What it returns leads to the tables that SQLAlchemy itself would reflect with ``resolve_fks=False``, and it costs the
-same round trips plus one for what kind each name is.
+same round trips, plus one where it does not know what kind a name is.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +29,8 @@ from lazy_alchemy._tableinfo import (
     TableKind,
 )
 from lazy_alchemy._typeinfo import Options, TypeInfo
+from lazy_alchemy.reflectors._definitions import Definitions
+from lazy_alchemy.reflectors._kinds import ROW_NUMBER, Lacking, kinds_of, mysql_kinds, sqlite_kinds, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -52,9 +53,10 @@ class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
     Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and one more for domains; on
-    MariaDB and MySQL one a table and one more; on SQLite about ten a table and one more; elsewhere what the dialect's
-    ``get_multi_*`` methods need. Read with many statements, a table of PostgreSQL that others change meanwhile may come
-    out half old and half new: ``PostgresReflector`` needs one.
+    MariaDB and MySQL one a table and two a view, and one more for temporary tables and with drivers whose cursors
+    cannot be read twice (aiomysql); on SQLite about ten a table; elsewhere what the dialect's ``get_multi_*`` methods
+    need, and what tells views from tables. Read with many statements, a table of PostgreSQL that others change
+    meanwhile may come out half old and half new: ``PostgresReflector`` needs one.
     """
 
     def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
@@ -69,12 +71,15 @@ class InspectorReflector:
         if not wanted:
             return {}  # SQLAlchemy would read an empty filter as "everything"
         inspector = inspect(connection)
-        lacking: _Lacking = {}
+        if dialect in _MYSQL:
+            with suppress(_DeniedError):
+                return _reflect_shown(connection, inspector, wanted, schema)
+        lacking: Lacking = {}
         if dialect == "sqlite":
-            kinds, lacking = _sqlite_kinds(connection, wanted, schema)
+            kinds, lacking = sqlite_kinds(connection, wanted, schema)
         else:
-            known = _kinds(connection, wanted, schema)
-            kinds = dict.fromkeys(wanted, TableKind.TABLE) | _views(inspector, schema) if known is None else known
+            known = kinds_of(connection, wanted, schema)
+            kinds = dict.fromkeys(wanted, TableKind.TABLE) | views(inspector, schema) if known is None else known
         wanted = [name for name in wanted if name in kinds]
         if dialect == "sqlite" and schema is None:
             temporary = [name for name in wanted if kinds[name].is_temporary]
@@ -109,11 +114,11 @@ class InspectorReflector:
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
         """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""
-        kinds = _kinds(connection, None, schema)
+        kinds = kinds_of(connection, None, schema)
         if kinds is None:
             inspector = inspect(connection)
             kinds = dict.fromkeys(inspector.get_table_names(schema), TableKind.TABLE)
-            kinds.update(_views(inspector, schema))
+            kinds.update(views(inspector, schema))
         return {name: kind for name, kind in sorted(kinds.items()) if not kind.is_temporary}
 
     def fingerprints(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, str]:
@@ -136,7 +141,7 @@ class InspectorReflector:
         them, once the transaction has written. Elsewhere all of them.
         """
         dialect = connection.dialect.name
-        if dialect in ("mysql", "mariadb"):
+        if dialect in _MYSQL:
             return ()
         if dialect == "sqlite":
             written = getattr(connection.connection.driver_connection, "in_transaction", True)
@@ -153,7 +158,7 @@ class InspectorReflector:
         there, none elsewhere.
         """
         dialect = connection.dialect.name
-        if schema is not None or dialect not in ("mysql", "mariadb", "postgresql"):
+        if schema is not None or dialect not in (*_MYSQL, "postgresql"):
             return ()
         default = connection.dialect.default_schema_name
         if dialect == "postgresql":
@@ -205,10 +210,45 @@ def _unqualified(info: TableInfo, kind: TableKind) -> TableInfo:
     return replace(info, schema=None, kind=kind, foreign_keys=keys)
 
 
+class _DeniedError(Exception):
+    """The user may not see the definition of some name, which may be because there is none."""
+
+
+def _reflect_shown(
+    connection: Connection, inspector: Inspector, wanted: list[str], schema: str | None
+) -> dict[str, TableInfo]:
+    """Return what MariaDB or MySQL shows of the ``wanted`` names; one round trip each, and another for a view.
+
+    Raises:
+        _DeniedError: Some may not be seen.
+    """
+    try:
+        with Definitions(connection) as definitions:
+            facts = _Batch(inspector, wanted, schema, {})
+    except DBAPIError as error:
+        if error.orig is not None and error.orig.args[:1] in _DENIED:
+            raise _DeniedError from error
+        raise
+    facts.name_unknown_types(connection)
+    readable = [name for name in wanted if (schema, name) in facts.columns]
+    for name in wanted:
+        if name not in readable and definitions.shown(name, schema):
+            _raise_if_unreadable(inspector, name, schema)
+    known = {name: definitions.kind(name, schema) for name in readable}
+    unsure = [name for name, kind in known.items() if kind is None]
+    kinds = mysql_kinds(connection, unsure, schema) if unsure else {}
+    return {name: facts.table(name, kind or kinds.get(name, TableKind.TABLE)) for name, kind in known.items()}
+
+
+_MYSQL = ("mysql", "mariadb")
+# ER_DBACCESS_DENIED_ERROR and ER_TABLEACCESS_DENIED_ERROR (MariaDB Knowledge Base, "MariaDB Error Codes")
+_DENIED = ((1044,), (1142,))
+
+
 class _Batch:
     """Everything that the Inspector says of some names, each fact read once for all of them."""
 
-    def __init__(self, inspector: Inspector, names: list[str], schema: str | None, lacking: _Lacking) -> None:
+    def __init__(self, inspector: Inspector, names: list[str], schema: str | None, lacking: Lacking) -> None:
         self._schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
         self._lacking = lacking
@@ -260,7 +300,7 @@ class _Batch:
                 constraint.get("comment"),
                 Options(constraint.get("dialect_options")),
             )
-        unnumbered = primary_key.columns if primary_key and _ROW_NUMBER in self._lacking.get(name, ()) else ()
+        unnumbered = primary_key.columns if primary_key and ROW_NUMBER in self._lacking.get(name, ()) else ()
         comment = self._comments.get(key)
         return TableInfo(
             name=name,
@@ -395,6 +435,14 @@ def _warn(message: str) -> None:
     warnings.warn(message, SAWarning, stacklevel=2)
 
 
+def _unnamed_key(columns: Iterable[ReflectedColumn]) -> ReflectedPrimaryKeyConstraint:
+    """Return the primary key of a table of SQLite, whose columns tell their places in it."""
+    # Any: "primary_key" is a key that only SQLite's columns have.
+    facts: list[Mapping[str, Any]] = [{**column} for column in columns]
+    keyed = sorted((fact for fact in facts if fact["primary_key"]), key=lambda fact: int(fact["primary_key"]))
+    return {"constrained_columns": [fact["name"] for fact in keyed], "name": None}
+
+
 _MYSQL_LONGEST = 64
 
 
@@ -406,7 +454,7 @@ def _may_exist(name: str, dialect: str) -> bool:
         return False
     if "\0" in name:
         return False
-    if dialect in ("mysql", "mariadb"):
+    if dialect in _MYSQL:
         return 0 < len(name) <= _MYSQL_LONGEST and name[-1] not in " \t\n\v\f\r" and max(name) <= "\uffff"
     return True
 
@@ -419,191 +467,3 @@ def _raise_if_unreadable(inspector: Inspector, name: str, schema: str | None) ->
         return
     except SQLAlchemyError as error:
         raise ReflectionError(f"{name!r} exists and cannot be read: {error}") from error
-
-
-# What kind each name is: rows of name, type and "is temporary", one query for each of the three databases of the tests.
-# The names go in as parameters.
-_POSTGRESQL_KINDS = """
-    SELECT c.relname, CAST(c.relkind AS text), c.relpersistence = 't'
-    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
-      AND CASE WHEN CAST(:schema AS text) IS NULL
-               THEN pg_catalog.pg_table_is_visible(c.oid) AND n.nspname <> 'pg_catalog'
-               ELSE n.nspname = :schema END
-"""
-_MYSQL_KINDS = """
-    SELECT table_name, table_type, table_type LIKE '%TEMPORARY%', @@lower_case_table_names, {temporary}
-    FROM information_schema.tables
-    WHERE table_schema = COALESCE(:schema, DATABASE())
-"""
-# How many temporary tables the session has made, which is nearly always none.
-_MARIADB_TEMPORARY = """(
-        SELECT variable_value FROM information_schema.session_status
-        WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
-    )"""
-# "c" stands among the origins for CREATE INDEX. "pk" does for a primary key that has an index of its own: it has one
-# unless it is another name of the row's number, which SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
-_SQLITE_KINDS = """
-    SELECT m.name, m.type, {temporary} AS temporary, m.sql,
-        (SELECT group_concat(k.origin) FROM pragma_index_list(m.name, '{schema}') AS k) AS origins
-    FROM {catalog} AS m"""
-
-_KINDS = {
-    "r": TableKind.TABLE,
-    "p": TableKind.TABLE,
-    "f": TableKind.FOREIGN_TABLE,
-    "v": TableKind.VIEW,
-    "m": TableKind.MATERIALIZED_VIEW,
-    "table": TableKind.TABLE,
-    "view": TableKind.VIEW,
-    "SYSTEM VIEW": TableKind.VIEW,
-    "VIEW": TableKind.VIEW,
-}
-_TEMPORARY = {TableKind.TABLE: TableKind.TEMPORARY_TABLE, TableKind.VIEW: TableKind.TEMPORARY_VIEW}
-
-
-def _kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind] | None:
-    """Return what each of the ``wanted`` names (None: every name) is; those that do not exist are left out.
-
-    A name of ``wanted`` that is not in the catalog and may exist all the same (MariaDB does not list temporary tables)
-    is in it as a temporary table. None where the dialect is not one of the three: ``_views`` serves there.
-    """
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        rows = _rows(connection, _POSTGRESQL_KINDS, "c.relname", wanted, schema=schema)
-        return {name: _kind(kind, temporary) for name, kind, temporary in rows}
-    if dialect == "sqlite":
-        return _sqlite_kinds(connection, wanted, schema)[0]
-    if dialect in ("mysql", "mariadb"):
-        return _mysql_kinds(connection, wanted, schema)
-    return None
-
-
-def _mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
-    # Any: that a dialect is MariaDB's only those of MySQL's family tell.
-    family: Any = connection.dialect
-    query = _MYSQL_KINDS.format(temporary=_MARIADB_TEMPORARY if family.is_mariadb else "0")
-    rows = _rows(connection, query, "table_name", wanted, schema=schema)
-    if wanted is None:
-        return {row[0]: _kind(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
-    # The catalog compares names without regard to case whether the server does so or not.
-    fold = str.lower if rows and int(rows[0][3]) else str
-    kinds = {fold(row[0]): _kind(row[1], row[2]) for row in rows}
-    if rows and int(rows[0][4]):
-        for row in rows:
-            if row[1] == "BASE TABLE" and _is_hidden(connection, row[0], schema):
-                kinds[fold(row[0])] = TableKind.TEMPORARY_TABLE
-    unknown = [name for name in wanted if fold(name) not in kinds]
-    if unknown and family.is_mariadb:
-        made = rows[0][4] if rows else connection.scalar(text(f"SELECT {_MARIADB_TEMPORARY}"))
-        if not int(made):
-            unknown = []  # what the catalog does not list does not exist
-    return {name: kinds[fold(name)] for name in wanted if fold(name) in kinds} | dict.fromkeys(
-        unknown, TableKind.TEMPORARY_TABLE
-    )
-
-
-def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
-    """Return whether a temporary table of its name hides a table of MariaDB, whose catalog lists none of those."""
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    full_name = ".".join(quote(part) for part in (schema, name) if part is not None)
-    created: str = connection.exec_driver_sql(f"SHOW CREATE TABLE {full_name}").one()[1]
-    return created.startswith("CREATE TEMPORARY TABLE")
-
-
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-_Lacking = dict[str, set[str]]
-"""By name, the words of SQL that its definition certainly does without, and so what need not be read of it."""
-_ROW_NUMBER = "ROW NUMBER"
-"""Stands among them for a primary key that SQLite numbers."""
-
-
-def _sqlite_kinds(
-    connection: Connection, wanted: list[str] | None, schema: str | None
-) -> tuple[dict[str, TableKind], _Lacking]:
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    schemas = {schema or "main": False}
-    if schema is None:
-        schemas["temp"] = True  # last: a temporary table hides another of its name
-    query = " UNION ALL ".join(
-        _SQLITE_KINDS.format(
-            catalog=f"{quote(name)}.sqlite_master", temporary=int(temporary), schema=name.replace("'", "''")
-        )
-        for name, temporary in schemas.items()
-    )
-    tables_and_views = "type IN ('table', 'view')"
-    if wanted is None:
-        query = f"SELECT name, type, temporary FROM ({query}) WHERE {tables_and_views}"  # noqa: S608 - schema is quoted
-        rows = connection.exec_driver_sql(query).all()
-        return {row[0]: _kind(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
-    # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
-    marks = ", ".join("?" * len(wanted))
-    query = f"SELECT * FROM ({query}) WHERE name COLLATE NOCASE IN ({marks}) AND {tables_and_views}"  # noqa: S608
-    rows = connection.exec_driver_sql(query, tuple(wanted)).all()
-    # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
-    folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
-    found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
-    lacking = {name: _lacking(*row[3:]) for name, row in found.items()}
-    return {name: _kind(*row[1:3]) for name, row in found.items()}, lacking
-
-
-def _lacking(definition: str | None, origins: str | None) -> set[str]:
-    # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs a statement.
-    upper = (definition or "").upper()
-    lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
-    if not _NAMED_KEY.search(upper):
-        lacking.add("CONSTRAINT PRIMARY KEY")
-    indexed = (origins or "").split(",")
-    if "pk" in indexed:
-        lacking.add(_ROW_NUMBER)
-    return lacking if "c" in indexed else lacking | {"INDEX"}
-
-
-_NAMED_KEY = re.compile(r"CONSTRAINT.*PRIMARY", re.DOTALL)
-
-
-def _unnamed_key(columns: Iterable[ReflectedColumn]) -> ReflectedPrimaryKeyConstraint:
-    """Return the primary key of a table of SQLite, whose columns tell their places in it."""
-    # Any: "primary_key" is a key that only SQLite's columns have.
-    facts: list[Mapping[str, Any]] = [{**column} for column in columns]
-    keyed = sorted((fact for fact in facts if fact["primary_key"]), key=lambda fact: int(fact["primary_key"]))
-    return {"constrained_columns": [fact["name"] for fact in keyed], "name": None}
-
-
-def _rows(
-    connection: Connection,
-    query: str,
-    column: str,
-    wanted: list[str] | None,
-    **parameters: object,
-) -> list[tuple[Any, ...]]:
-    # Any: the columns of the row are the query's, which is text.
-    if wanted is None:
-        return list(map(tuple, connection.execute(text(query), parameters)))
-    statement = text(f"{query} AND {column} IN :names").bindparams(bindparam("names", expanding=True))
-    return list(map(tuple, connection.execute(statement, {**parameters, "names": wanted})))
-
-
-def _kind(code: str, temporary: object) -> TableKind:
-    kind = _KINDS.get(code, TableKind.TABLE)
-    return _TEMPORARY.get(kind, kind) if temporary else kind
-
-
-def _views(inspector: Inspector, schema: str | None) -> dict[str, TableKind]:
-    """Return the views and temporary tables of a dialect that ``_kinds`` does not know."""
-    kinds: dict[str, TableKind] = {}
-    for method, kind in (
-        (inspector.get_view_names, TableKind.VIEW),
-        (inspector.get_materialized_view_names, TableKind.MATERIALIZED_VIEW),
-    ):
-        with contextlib.suppress(NotImplementedError):
-            kinds.update(dict.fromkeys(method(schema), kind))
-    for temporary, kind in (
-        (inspector.get_temp_table_names, TableKind.TEMPORARY_TABLE),
-        (inspector.get_temp_view_names, TableKind.TEMPORARY_VIEW),
-    ):
-        with contextlib.suppress(NotImplementedError):
-            kinds.update(dict.fromkeys(temporary(), kind))
-    return kinds

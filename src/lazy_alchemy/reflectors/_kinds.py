@@ -1,0 +1,194 @@
+"""What kind each name is, and which names there are: one query for each of the three databases of the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, text
+
+from lazy_alchemy._tableinfo import TableKind
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Inspector
+
+__all__ = ["ROW_NUMBER", "Lacking", "kinds_of", "mysql_kinds", "sqlite_kinds", "views"]
+
+# Rows of name, type and "is temporary". The names go in as parameters.
+_POSTGRESQL_KINDS = """
+    SELECT c.relname, CAST(c.relkind AS text), c.relpersistence = 't'
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+      AND CASE WHEN CAST(:schema AS text) IS NULL
+               THEN pg_catalog.pg_table_is_visible(c.oid) AND n.nspname <> 'pg_catalog'
+               ELSE n.nspname = :schema END
+"""
+_MYSQL_KINDS = """
+    SELECT table_name, table_type, table_type LIKE '%TEMPORARY%', @@lower_case_table_names, {temporary}
+    FROM information_schema.tables
+    WHERE table_schema = COALESCE(:schema, DATABASE())
+"""
+# How many temporary tables the session has made, which is nearly always none.
+_MARIADB_TEMPORARY = """(
+        SELECT variable_value FROM information_schema.session_status
+        WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
+    )"""
+# "c" stands among the origins for CREATE INDEX. "pk" does for a primary key that has an index of its own: it has one
+# unless it is another name of the row's number, which SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
+_SQLITE_KINDS = """
+    SELECT m.name, m.type, {temporary} AS temporary, m.sql,
+        (SELECT group_concat(k.origin) FROM pragma_index_list(m.name, '{schema}') AS k) AS origins
+    FROM {catalog} AS m"""
+
+_KINDS = {
+    "r": TableKind.TABLE,
+    "p": TableKind.TABLE,
+    "f": TableKind.FOREIGN_TABLE,
+    "v": TableKind.VIEW,
+    "m": TableKind.MATERIALIZED_VIEW,
+    "table": TableKind.TABLE,
+    "view": TableKind.VIEW,
+    "SYSTEM VIEW": TableKind.VIEW,
+    "VIEW": TableKind.VIEW,
+}
+_TEMPORARY = {TableKind.TABLE: TableKind.TEMPORARY_TABLE, TableKind.VIEW: TableKind.TEMPORARY_VIEW}
+
+
+def kinds_of(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind] | None:
+    """Return what each of the ``wanted`` names (None: every name) is; those that do not exist are left out.
+
+    A name of ``wanted`` that is not in the catalog and may exist all the same (MariaDB does not list temporary tables)
+    is in it as a temporary table. None where the dialect is not one of the three: ``views`` serves there.
+    """
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        rows = _rows(connection, _POSTGRESQL_KINDS, "c.relname", wanted, schema=schema)
+        return {name: _kind(kind, temporary) for name, kind, temporary in rows}
+    if dialect == "sqlite":
+        return sqlite_kinds(connection, wanted, schema)[0]
+    if dialect in ("mysql", "mariadb"):
+        return mysql_kinds(connection, wanted, schema)
+    return None
+
+
+def mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
+    # Any: that a dialect is MariaDB's only those of MySQL's family tell.
+    family: Any = connection.dialect
+    query = _MYSQL_KINDS.format(temporary=_MARIADB_TEMPORARY if family.is_mariadb else "0")
+    rows = _rows(connection, query, "table_name", wanted, schema=schema)
+    if wanted is None:
+        return {row[0]: _kind(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
+    # The catalog compares names without regard to case whether the server does so or not.
+    fold = str.lower if rows and int(rows[0][3]) else str
+    kinds = {fold(row[0]): _kind(row[1], row[2]) for row in rows}
+    if rows and int(rows[0][4]):
+        for row in rows:
+            if row[1] != "SYSTEM VIEW" and _is_hidden(connection, row[0], schema):
+                kinds[fold(row[0])] = TableKind.TEMPORARY_TABLE
+    unknown = [name for name in wanted if fold(name) not in kinds]
+    if unknown and family.is_mariadb:
+        made = rows[0][4] if rows else connection.scalar(text(f"SELECT {_MARIADB_TEMPORARY}"))
+        if not int(made):
+            unknown = []  # what the catalog does not list does not exist
+    return {name: kinds[fold(name)] for name in wanted if fold(name) in kinds} | dict.fromkeys(
+        unknown, TableKind.TEMPORARY_TABLE
+    )
+
+
+def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
+    """Return whether a temporary table of its name hides one of MariaDB, whose catalog lists no temporary tables."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    full_name = ".".join(quote(part) for part in (schema, name) if part is not None)
+    created: str = connection.exec_driver_sql(f"SHOW CREATE TABLE {full_name}").one()[1]
+    return created.startswith("CREATE TEMPORARY TABLE")
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+Lacking = dict[str, set[str]]
+"""By name, the words of SQL that its definition certainly does without, and so what need not be read of it."""
+ROW_NUMBER = "ROW NUMBER"
+"""Stands among them for a primary key that SQLite numbers."""
+
+
+def sqlite_kinds(
+    connection: Connection, wanted: list[str] | None, schema: str | None
+) -> tuple[dict[str, TableKind], Lacking]:
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    schemas = {schema or "main": False}
+    if schema is None:
+        schemas["temp"] = True  # last: a temporary table hides another of its name
+    query = " UNION ALL ".join(
+        _SQLITE_KINDS.format(
+            catalog=f"{quote(name)}.sqlite_master", temporary=int(temporary), schema=name.replace("'", "''")
+        )
+        for name, temporary in schemas.items()
+    )
+    tables_and_views = "type IN ('table', 'view')"
+    if wanted is None:
+        query = f"SELECT name, type, temporary FROM ({query}) WHERE {tables_and_views}"  # noqa: S608 - schema is quoted
+        rows = connection.exec_driver_sql(query).all()
+        return {row[0]: _kind(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
+    # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
+    marks = ", ".join("?" * len(wanted))
+    query = f"SELECT * FROM ({query}) WHERE name COLLATE NOCASE IN ({marks}) AND {tables_and_views}"  # noqa: S608
+    rows = connection.exec_driver_sql(query, tuple(wanted)).all()
+    # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
+    folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
+    found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
+    lacking = {name: _lacking(*row[3:]) for name, row in found.items()}
+    return {name: _kind(*row[1:3]) for name, row in found.items()}, lacking
+
+
+def _lacking(definition: str | None, origins: str | None) -> set[str]:
+    # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs a statement.
+    upper = (definition or "").upper()
+    lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
+    if not _NAMED_KEY.search(upper):
+        lacking.add("CONSTRAINT PRIMARY KEY")
+    indexed = (origins or "").split(",")
+    if "pk" in indexed:
+        lacking.add(ROW_NUMBER)
+    return lacking if "c" in indexed else lacking | {"INDEX"}
+
+
+_NAMED_KEY = re.compile(r"CONSTRAINT.*PRIMARY", re.DOTALL)
+
+
+def _rows(
+    connection: Connection,
+    query: str,
+    column: str,
+    wanted: list[str] | None,
+    **parameters: object,
+) -> list[tuple[Any, ...]]:
+    # Any: the columns of the row are the query's, which is text.
+    if wanted is None:
+        return list(map(tuple, connection.execute(text(query), parameters)))
+    statement = text(f"{query} AND {column} IN :names").bindparams(bindparam("names", expanding=True))
+    return list(map(tuple, connection.execute(statement, {**parameters, "names": wanted})))
+
+
+def _kind(code: str, temporary: object) -> TableKind:
+    kind = _KINDS.get(code, TableKind.TABLE)
+    return _TEMPORARY.get(kind, kind) if temporary else kind
+
+
+def views(inspector: Inspector, schema: str | None) -> dict[str, TableKind]:
+    """Return the views and temporary tables of a dialect that ``kinds_of`` does not know."""
+    kinds: dict[str, TableKind] = {}
+    for method, kind in (
+        (inspector.get_view_names, TableKind.VIEW),
+        (inspector.get_materialized_view_names, TableKind.MATERIALIZED_VIEW),
+    ):
+        with contextlib.suppress(NotImplementedError):
+            kinds.update(dict.fromkeys(method(schema), kind))
+    for temporary, kind in (
+        (inspector.get_temp_table_names, TableKind.TEMPORARY_TABLE),
+        (inspector.get_temp_view_names, TableKind.TEMPORARY_VIEW),
+    ):
+        with contextlib.suppress(NotImplementedError):
+            kinds.update(dict.fromkeys(temporary(), kind))
+    return kinds
