@@ -146,6 +146,13 @@ class TestValues:
                 problems.append(unlike(model, session.get(mapped, found.id), column, written))
         assert [] == [problem for problem in problems if problem]
 
+    def test_json_schemas(self, generated: Any) -> None:
+        """What generated models say of a column of every type, in both directions, is a JSON schema."""
+        for model in (generated.as_pydantic(), generated.as_pydantic_insert(), generated.as_pydantic_partial()):
+            for mode in ("validation", "serialization"):
+                schema = model.model_json_schema(mode=mode)
+                assert set(model.model_fields) == set(schema["properties"])
+
     def test_rows_are_not_measured(self, db: Database, tmp_path: Path) -> None:
         """A row is read though its column holds more by now; what is to be inserted is measured, and check sees it."""
         db.execute("CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, note VARCHAR(3), size SMALLINT)")

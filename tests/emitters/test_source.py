@@ -31,6 +31,7 @@ from tests.databases import LEAN
 from tests.schemas import AWKWARD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     from sqlalchemy import Engine
@@ -71,9 +72,21 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+_engines: list[Engine] = []
+
+
+@pytest.fixture(autouse=True)
+def disposed() -> Iterator[None]:
+    """Close what a test has opened."""
+    yield
+    while _engines:
+        _engines.pop().dispose()
+
+
 def database_of(schema: list[Any]) -> Engine:
     """Make a database of a drawn schema: the first column is the key of every other table."""
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    _engines.append(engine)
     with engine.begin() as connection:
         for number, (table, some) in enumerate(schema):
             lines = [

@@ -1,7 +1,7 @@
 """What generated models are made of: base classes, and fields that may be left out. Written by hand, they serve too.
 
 They read and write values as the models do that ``as_pydantic()`` and ``as_sqlmodel()`` make themselves, and check
-less: what a type alone cannot say (text that the database cannot hold, times with and without an offset) they let pass.
+less: text and documents that the database cannot hold, and how much an item of an array may be, they let pass.
 """
 
 from __future__ import annotations
