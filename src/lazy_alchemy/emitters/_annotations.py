@@ -21,13 +21,13 @@ from ._ranges import RangeOf
 from ._types import TypeMap, forbids_null, is_mysql_boolean, range_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from sqlalchemy.types import TypeEngine
 
     from ._fields import ModelField
 
-__all__ = ["Annotations", "annotated_row"]
+__all__ = ["Annotations"]
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,6 @@ class Annotations:
         if name not in self._shared:
             self._shared[name] = Annotated[python, annotation(name)]
         return self._shared[name]
-
-
-def annotated_row(fields: Iterable[ModelField]) -> dict[str, Any]:
-    """Return the type of each field of a row that was read, NULL left out, by the field's name."""
-    known: dict[str | None, Annotations] = {}
-    types: dict[str, Any] = {}
-    for one in fields:
-        if one.dialect not in known:
-            known[one.dialect] = Annotations(TypeMap(), Limits(one.dialect, sent=False))
-        types[one.name] = known[one.dialect].of_column(one)
-    return types
 
 
 # Arrays of these one or another of psycopg, psycopg2 and pg8000 gives as text.
