@@ -20,7 +20,7 @@ from ._checks import Check
 from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
 from ._numbers import Digits, fits_money, fits_numeric, fits_real
-from ._texts import storable_address, storable_pairs, storable_text
+from ._texts import storable_address, storable_pairs, storable_text, without_zone
 from ._times import storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
 
@@ -251,6 +251,9 @@ class Limits:
             # The length of BIT VARYING is None for any; SQLAlchemy reflects BIT as BIT(1).
             low, high = (0, type_.length) if type_.varying else (type_.length or 1, type_.length or 1)
             yield Field(pattern=rf"^[01]{{{low},{'' if high is None else high}}}$")
+        elif isinstance(type_, (postgresql.INET, postgresql.CIDR)):
+            if self.sent:
+                yield Check(without_zone)
         elif isinstance(type_, (postgresql.MACADDR, postgresql.MACADDR8)):
             if self.sent:
                 yield Field(pattern=_mac(8 if isinstance(type_, postgresql.MACADDR8) else 6))

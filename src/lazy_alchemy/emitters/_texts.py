@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ._checks import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["storable_address", "storable_pairs", "storable_text"]
+__all__ = ["storable_address", "storable_pairs", "storable_text", "without_zone"]
+
+_Address = TypeVar("_Address")
 
 
 def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callable[[str], str]:
@@ -48,6 +50,13 @@ def storable_address(version: Callable[[str], object]) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def without_zone(value: _Address) -> _Address:
+    """Refuse an IP address with a zone (``fe80::1%eth0``), which PostgreSQL does not store."""
+    if "%" in str(value):
+        raise refusal("address_zone", "The column stores no zone of an IP address")
+    return value
 
 
 def storable_pairs(value: dict[str, str | None]) -> dict[str, str | None]:
