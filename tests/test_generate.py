@@ -244,7 +244,7 @@ UNREADABLE = {
 }
 ODD = {
     "sqlite": "CREATE TABLE odd (id INTEGER PRIMARY KEY, a, b WHATEVER)",
-    "postgresql": "CREATE TABLE odd (a serial, b serial, c bigserial, id serial PRIMARY KEY, shape point)",
+    "postgresql": "CREATE TABLE odd (a serial, b serial, c bigserial, shape point, PRIMARY KEY (a, b))",
     "mariadb": "CREATE TABLE odd (id INT PRIMARY KEY, shape POINT)",
 }
 

@@ -15,6 +15,7 @@ async def main(engine: AsyncEngine) -> str:
     customers = await db.customers
     assert_type(customers.c.email, Column[str | None])
     assert_type(customers.as_pydantic(), type[CustomersRow])
+    assert_type(customers.as_pydantic_insert(), type[CustomersInsert])
     new = CustomersInsert(name="Ann", email="ann@example.org")
     async with engine.begin() as connection:
         values = new.model_dump(by_alias=True, exclude_unset=True)
