@@ -294,11 +294,16 @@ def _arguments(type_: TypeEngine[Any]) -> dict[str, object]:
 
 def _state(type_: TypeEngine[Any]) -> tuple[object, ...]:
     """Return everything an instance holds, in a form that compares by content."""
-    cls = _class(type_)
-    return (cls, *[(key, _comparable(value)) for key, value in sorted(vars(type_).items()) if not _memoised(cls, key)])
+    held = vars(type_)
+    names = _lasting(_class(type_), tuple(held))
+    return (type(type_), names, *[_comparable(held[name]) for name in names])
 
 
 @cache
+def _lasting(cls: type, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if not _memoised(cls, name)))
+
+
 def _memoised(cls: type, attribute: str) -> bool:
     """Return whether an attribute only remembers what was computed (``_type_affinity``), by a non-data descriptor."""
     descriptor = inspect.getattr_static(cls, attribute, None)
