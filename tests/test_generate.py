@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Session
 
 from lazy_alchemy import _cli_generate
+from lazy_alchemy._drift import outgrown
 from lazy_alchemy._generate import generate, write
+from lazy_alchemy.emitters.source import is_generated
 
 from .databases import count_queries, warm
 from .emitters.test_roundtrip import ONLY_READ, every, unlike, values_of, written_by
@@ -145,6 +147,13 @@ class TestValues:
                 problems.append(unlike(model, found, column, written))
                 problems.append(unlike(model, session.get(mapped, found.id), column, written))
         assert [] == [problem for problem in problems if problem]
+
+    def test_limits_are_the_columns(self, generated: Any) -> None:
+        """Right after they were generated, the limits of a column of every type are what check compares them with."""
+        model = generated.as_pydantic_insert()
+
+        assert is_generated(model)
+        assert [] == outgrown(generated, model)
 
     def test_json_schemas(self, generated: Any) -> None:
         """What generated models say of a column of every type, in both directions, is a JSON schema."""

@@ -265,11 +265,12 @@ def _registry_class(registry: _Registry, declared: Sequence[_Declared], scope: M
     attributes = _attributes([one.table for one in declared])
     lazy = top.name("LazyTable") if declared else ""
     lines += [""] if declared else []
+    hiding = set(attributes.values())
     renamed: dict[str, str] = {}
     for one in declared:
         attribute = attributes[one.table]
         # In the body, the name of an attribute is the attribute.
-        hidden = {name: f"_{name}" for name in one.arguments if name in attributes.values()}
+        hidden = {name: f"_{name}" for name in one.arguments if name in hiding}
         renamed.update(hidden)
         arguments = [hidden.get(name, name) for name in one.arguments]
         plain = subscript(f"{attribute}: {lazy}", arguments, "    ")
