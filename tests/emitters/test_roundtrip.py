@@ -124,6 +124,8 @@ MARIADB = {
     "varchar(5)": ["", "a b c", "🎉🎉🎉🎉🎉", "\0"],
     "varchar(5) character set latin1": ["äöü€"],
     "varchar(5) character set utf8mb3": ["☃"],
+    "varchar(5) character set cp1251": ["жЖ€"],
+    "varchar(5) character set gbk": ["汉字é"],
     "tinytext": ["x" * 255, "🎉" * 63],
     "text": ["tab\tnew\nline", ""],
     "mediumtext": ["☃"],

@@ -56,7 +56,25 @@ _MOST_BYTES: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
     (sqltypes.BLOB, 2**16 - 1),
 )
 _ADDRESSES = {"inet4": ipaddress.IPv4Address, "inet6": ipaddress.IPv6Address}  # of MariaDB
-_CHARSETS = {"latin1": "cp1252", "ascii": "ascii", "utf8": "ucs-2", "utf8mb3": "ucs-2", "ucs2": "ucs-2"}
+# The character sets of MariaDB of whose characters Python's encoding has all, by the encoding.
+_CHARSETS = {
+    "latin1": "cp1252",
+    "latin2": "iso8859-2",
+    "latin5": "iso8859-9",
+    "latin7": "iso8859-13",
+    "koi8r": "koi8_r",
+    "macroman": "mac_roman",
+    "macce": "mac_latin2",
+    "euckr": "euc_kr",
+    "sjis": "shift_jis",
+    "utf8": "ucs-2",
+    "utf8mb3": "ucs-2",
+    "ucs2": "ucs-2",
+    **{
+        same: same
+        for same in ("ascii", "cp850", "cp852", "cp932", "cp1250", "cp1251", "cp1256", "cp1257", "gb2312", "gbk")
+    },
+}
 
 # MariaDB Knowledge Base, "TIMESTAMP": up to 2038-01-19 03:14:07 UTC, before 11.5. A day less on either side, because
 # the time is that of the session's time zone.
