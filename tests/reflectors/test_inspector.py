@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._tableinfo import TableInfo, TableKind
 from lazy_alchemy._tables import build_table
-from lazy_alchemy.reflectors.inspector import InspectorReflector
+from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
 from tests import schemas
 from tests.databases import NAMES, count_queries, database_on, require, warm
 from tests.oracle import assert_equal, differences
@@ -228,6 +228,27 @@ def test_foreign_key_to_nowhere(sqlite_db: Database) -> None:
         with pytest.warns(SAWarning, match="does_not_exist"):
             info = InspectorReflector().reflect(connection, ["child"], schema=None)["child"]
         assert not build_table(info, MetaData()).foreign_keys
+
+
+@pytest.mark.parametrize(
+    ("name", "reflector"),
+    [("sqlite", InspectorReflector), ("postgresql", InspectorReflector), ("postgresql", PostgresReflector)],
+)
+def test_foreign_key_with_a_column_twice(
+    servers: dict[str, Server], name: str, reflector: type[InspectorReflector]
+) -> None:
+    """A foreign key that names a column twice is read by SQLAlchemy 2.1, and left out by 2.0, which warns of it."""
+    require(servers[name])
+    with database_on(servers[name]) as database:
+        database.execute(
+            "CREATE TABLE merges (id INTEGER PRIMARY KEY, into_id INTEGER NOT NULL, UNIQUE (id, into_id),"
+            " CONSTRAINT to_kept FOREIGN KEY (into_id, into_id) REFERENCES merges (id, into_id))"
+        )
+        with database.engine.connect() as connection:
+            found, ours = observed(lambda: reflector().reflect(connection, ["merges"], schema=None))
+            expected, theirs = observed(lambda: oracle(connection, "merges"))
+    assert_equal(build_table(found["merges"], MetaData()), expected)
+    assert ours == theirs
 
 
 def test_reread_is_equal(filled: tuple[Database, Contents]) -> None:

@@ -23,7 +23,8 @@ from lazy_alchemy._tableinfo import (
 )
 from lazy_alchemy._typeinfo import Options
 from lazy_alchemy.reflectors._postgresql_sql import unquoted
-from lazy_alchemy.reflectors._postgresql_types import NEWER_LINE, TypesOf, UncertainError, UnsettledError
+from lazy_alchemy.reflectors._postgresql_types import TypesOf, UncertainError, UnsettledError
+from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -185,8 +186,8 @@ class Tables:
     def _foreign_key(self, facts: list[str], row: Row, names: Mapping[str, str], comment: str | None) -> ForeignKeyInfo:
         columns = tuple(names[number] for number in str(row[2]).split(" "))
         referred = tuple(self._referred[f"{facts[4]},{number}"] for number in str(row[3]).split(" "))
-        if len(set(columns)) != len(columns):
-            raise UncertainError  # SQLAlchemy cannot make such a key, and says so
+        if not NEWER_LINE and len(set(columns)) != len(columns):
+            raise UncertainError  # SQLAlchemy 2.0 cannot make such a key, and says so
         if any(map(_SPLITS_COLUMNS.search, columns)) or any(map(_SPLITS_REFERRED.search, referred)):
             raise UncertainError
         table = self._others[facts[4]]

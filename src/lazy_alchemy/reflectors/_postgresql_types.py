@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import sqlalchemy
 from sqlalchemy import Integer
 from sqlalchemy.dialects.postgresql import ARRAY, DOMAIN, ENUM, INTERVAL
 from sqlalchemy.types import TypeDecorator
 
 from lazy_alchemy._typeinfo import NULL_TYPE, TypeInfo
 from lazy_alchemy.reflectors._postgresql_sql import unquoted
+from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy.reflectors._postgresql_sql import Facts
 
-__all__ = ["NEWER_LINE", "ColumnType", "TypesOf", "UncertainError", "UnsettledError"]
-
-NEWER_LINE = tuple(int(part) for part in sqlalchemy.__version__.split(".")[:2]) >= (2, 1)
-"""Whether SQLAlchemy is 2.1 or later, which reflects what 2.0 does not: options of tables, invalid indexes and more."""
+__all__ = ["ColumnType", "TypesOf", "UncertainError", "UnsettledError"]
 
 _TypeMaker: TypeAlias = "Callable[..., TypeEngine[Any]]"  # Any: what a type is in Python is not asked here
 

@@ -31,6 +31,7 @@ from lazy_alchemy._tableinfo import (
 from lazy_alchemy._typeinfo import Options, TypeInfo
 from lazy_alchemy.reflectors._definitions import Definitions
 from lazy_alchemy.reflectors._kinds import ROW_NUMBER, Lacking, kinds_of, mysql_kinds, sqlite_kinds, views
+from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -392,7 +393,7 @@ def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstrai
                 f"columns of {key['referred_table']} it refers to is not known"
             )
             continue
-        if len(set(columns)) != len(columns):
+        if not NEWER_LINE and len(set(columns)) != len(columns):  # 2.0 cannot make such a key
             _warn(
                 f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; duplicate "
                 f"source columns within name(s) {', '.join(columns)} are not supported"

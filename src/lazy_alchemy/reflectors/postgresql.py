@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 from lazy_alchemy._connections import autocommits
 from lazy_alchemy.reflectors._postgresql_sql import OLDEST, read
 from lazy_alchemy.reflectors._postgresql_tables import Tables
-from lazy_alchemy.reflectors._postgresql_types import NEWER_LINE, TypesOf, UncertainError, UnsettledError
+from lazy_alchemy.reflectors._postgresql_types import TypesOf, UncertainError, UnsettledError
+from lazy_alchemy.reflectors._version import NEWER_LINE
 from lazy_alchemy.reflectors.inspector import InspectorReflector
 
 if TYPE_CHECKING:
