@@ -1,26 +1,29 @@
 """Puts a reflector in the Inspector's place: whatever is asked of a table is answered from its TableInfo alone.
 
-What a TableInfo leaves out because something else in it says the same (the index of a unique constraint) is made again
-here from that.
+What a TableInfo leaves out because something else in it says the same (PostgreSQL's index of a unique constraint,
+MariaDB's unique constraint of an index) is made again here from that.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Inspector
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.testing import config
 
 from lazy_alchemy.reflectors import TableInfo, TableKind
-from lazy_alchemy.reflectors._postgresql_types import NEWER_LINE
+from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from lazy_alchemy import Reflector
+    from lazy_alchemy.reflectors import KeyInfo
 
 __all__ = ["install"]
 
@@ -41,7 +44,7 @@ def columns(info: TableInfo) -> list[dict[str, Any]]:
             "type": column.type.build(),
             "nullable": column.nullable,
             "default": column.default,
-            "comment": column.comment,
+            **_comment(column.comment, "comment_reflection"),
             **({"autoincrement": column.autoincrement} if column.autoincrement is not None else {}),
             **({"computed": column.computed.thaw()} if column.computed is not None else {}),
             **({"identity": column.identity.thaw()} if column.identity is not None else {}),
@@ -51,13 +54,18 @@ def columns(info: TableInfo) -> list[dict[str, Any]]:
     return found
 
 
+def _comment(comment: str | None, ability: str = "constraint_comment_reflection") -> dict[str, str | None]:
+    """Return the fact that a dialect leaves out where the database keeps no such comments."""
+    return {"comment": comment} if comment is not None or getattr(config.requirements, ability).enabled else {}
+
+
 def pk_constraint(info: TableInfo) -> dict[str, Any]:
     """Return what ``get_pk_constraint`` does."""
     key = info.primary_key
     if key is None:
         return {"constrained_columns": [], "name": None}
     options = {"dialect_options": key.options.thaw()} if key.options else {}
-    return {"constrained_columns": list(key.columns), "name": key.name, "comment": key.comment, **options}
+    return {"constrained_columns": list(key.columns), "name": key.name, **_comment(key.comment), **options}
 
 
 def foreign_keys(info: TableInfo) -> list[dict[str, Any]]:
@@ -70,7 +78,7 @@ def foreign_keys(info: TableInfo) -> list[dict[str, Any]]:
             "referred_table": key.referred_table,
             "referred_columns": list(key.referred_columns),
             "options": key.options.thaw(),
-            "comment": key.comment,
+            **_comment(key.comment),
         }
         for key in info.foreign_keys
     ]
@@ -91,23 +99,25 @@ def indexes(info: TableInfo) -> list[dict[str, Any]]:
         if index.sorting:
             facts["column_sorting"] = {name: tuple(flags) for name, flags in index.sorting.thaw().items()}
         found.append(facts)
-    for unique in info.uniques:
-        options = unique.options.thaw()
-        if not options["postgresql_nulls_not_distinct"]:
-            del options["postgresql_nulls_not_distinct"]
-        found.append(
-            {
-                "name": unique.name,
-                "unique": True,
-                "column_names": list(unique.columns),
-                "duplicates_constraint": unique.name,
-                "dialect_options": options,
-            }
-        )
-    if not NEWER_LINE:  # it says so twice
-        for facts in found:
-            facts["include_columns"] = facts["dialect_options"]["postgresql_include"]
-    return sorted(found, key=lambda facts: str(facts["name"]))
+    if config.db.name == "postgresql":
+        found += map(_index_of, info.uniques)
+        if not NEWER_LINE:  # it says so twice
+            for facts in found:
+                facts["include_columns"] = facts["dialect_options"]["postgresql_include"]
+    return _by_name(found)
+
+
+def _index_of(unique: KeyInfo) -> dict[str, Any]:
+    options = unique.options.thaw()
+    if not options["postgresql_nulls_not_distinct"]:
+        del options["postgresql_nulls_not_distinct"]
+    return {
+        "name": unique.name,
+        "unique": True,
+        "column_names": list(unique.columns),
+        "duplicates_constraint": unique.name,
+        "dialect_options": options,
+    }
 
 
 def unique_constraints(info: TableInfo) -> list[dict[str, Any]]:
@@ -116,18 +126,28 @@ def unique_constraints(info: TableInfo) -> list[dict[str, Any]]:
         {
             "name": unique.name,
             "column_names": list(unique.columns),
-            "comment": unique.comment,
+            **_comment(unique.comment),
             **({"dialect_options": unique.options.thaw()} if unique.options else {}),
         }
         for unique in info.uniques
     ]
+    if config.db.name == "mariadb":
+        found += [
+            {"name": index.name, "column_names": list(index.columns), "duplicates_index": index.name}
+            for index in info.indexes
+            if index.unique
+        ]
+    return _by_name(found)
+
+
+def _by_name(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda facts: str(facts["name"]))
 
 
 def check_constraints(info: TableInfo) -> list[dict[str, Any]]:
     """Return what ``get_check_constraints`` does."""
     return [
-        {"name": check.name, "sqltext": check.sqltext, "comment": check.comment, **check.options.thaw()}
+        {"name": check.name, "sqltext": check.sqltext, **_comment(check.comment), **check.options.thaw()}
         for check in info.checks
     ]
 
@@ -183,12 +203,11 @@ def _method(original: Any, answer: Callable[[TableInfo], Any], reflector: Reflec
     ) -> Any:
         if getattr(_asking, "now", False):
             return original(self, schema, filter_names, kind, scope, **options)
-        names = list(filter_names) if filter_names else _all(self, schema)
+        names = list(filter_names) if filter_names else _all(self, reflector, schema, kind, scope)
         return {
             (schema, name): answer(info)
             for name, info in _reflected(self, reflector, names, schema).items()
-            if _KINDS.get(info.kind, ObjectKind.TABLE) in kind
-            and (ObjectScope.TEMPORARY if info.kind.is_temporary else ObjectScope.DEFAULT) in scope
+            if _is_wanted(info.kind, kind, scope)
         }
 
     return multi_answer if multi else single_answer
@@ -206,15 +225,35 @@ def _as_it_was(ask: Callable[[], Any]) -> Any:
 def _reflected(
     inspector: Inspector, reflector: Reflector, names: Collection[str], schema: str | None
 ) -> Mapping[str, TableInfo]:
+    """Return the TableInfos of ``names``; an Inspector reads each of them once, as long as its own cache lasts."""
+
     def ask() -> Mapping[str, TableInfo]:
         with inspector._operation_context() as connection:
-            return reflector.reflect(connection, names, schema=schema)
+            return reflector.reflect(connection, unread, schema=schema)
 
-    found: Mapping[str, TableInfo] = _as_it_was(ask) if names else {}
-    return found
+    known: dict[tuple[str | None, str], TableInfo] = inspector.info_cache.setdefault("TableInfo", {})
+    unread = [name for name in names if (schema, name) not in known]
+    if unread:
+        known.update(((schema, name), info) for name, info in _as_it_was(ask).items())
+    return {name: known[schema, name] for name in names if (schema, name) in known}
 
 
-def _all(inspector: Inspector, schema: str | None) -> list[str]:
-    """Return every name, temporary ones too."""
-    found = _as_it_was(lambda: inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY, scope=ObjectScope.ANY))
-    return [name for _, name in found]
+def _all(
+    inspector: Inspector, reflector: Reflector, schema: str | None, kind: ObjectKind, scope: ObjectScope
+) -> list[str]:
+    """Return the names of everything of that kind and scope."""
+    with inspector._operation_context() as connection:
+        kinds = dict(reflector.list_names(connection, schema=schema))
+    if schema is None:
+        for temporary, of_kind in (
+            (inspector.get_temp_table_names, TableKind.TEMPORARY_TABLE),
+            (inspector.get_temp_view_names, TableKind.TEMPORARY_VIEW),
+        ):
+            with suppress(NotImplementedError):
+                kinds |= dict.fromkeys(temporary(), of_kind)
+    return [name for name, found in kinds.items() if _is_wanted(found, kind, scope)]
+
+
+def _is_wanted(found: TableKind, kind: ObjectKind, scope: ObjectScope) -> bool:
+    own_scope = ObjectScope.TEMPORARY if found.is_temporary else ObjectScope.DEFAULT
+    return _KINDS.get(found, ObjectKind.TABLE) in kind and own_scope in scope

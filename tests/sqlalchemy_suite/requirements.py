@@ -1,35 +1,50 @@
-"""What PostgreSQL can do: the suite asks for each ability before it tests it."""
+"""What each database can do: the suite asks for an ability before it tests it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.testing import exclusions
 from sqlalchemy.testing.requirements import SuiteRequirements
 
-from lazy_alchemy.reflectors._postgresql_types import NEWER_LINE
+from lazy_alchemy.reflectors._version import NEWER_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Requirements"]
 
-_OPEN = (
-    "check_constraint_reflection", "column_collation_reflection", "comment_reflection",
-    "comment_reflection_full_unicode", "computed_columns", "computed_columns_default_persisted",
-    "computed_columns_reflect_persisted", "computed_columns_stored", "constraint_comment_reflection",
-    "cross_schema_fk_reflection", "expression_server_defaults",
-    "fk_constraint_option_reflection_ondelete_noaction", "fk_constraint_option_reflection_ondelete_restrict",
-    "fk_constraint_option_reflection_onupdate_restrict", "foreign_key_constraint_option_reflection_ondelete",
-    "foreign_key_constraint_option_reflection_onupdate", "foreign_key_constraint_reflection", "has_temp_table",
-    "identity_columns", "identity_columns_standard", "implicitly_named_constraints", "index_reflection",
-    "index_reflects_included_columns", "indexes_check_column_order", "indexes_with_ascdesc",
-    "indexes_with_expressions", "inline_check_constraint_reflection", "materialized_views", "named_constraints",
-    "order_by_collation", "primary_key_constraint_reflection", "reflect_indexes_with_ascdesc",
-    "reflect_indexes_with_expressions", "reflect_table_options", "reflect_tables_no_columns",
-    "reflects_pk_names", "repeated_column_foreign_keys", "schema_create_delete", "schema_reflection", "schemas",
-    "self_referential_foreign_keys", "server_defaults", "symbol_names_w_double_quote", "table_reflection",
-    "temp_table_comment_reflection", "temp_table_names", "temp_table_reflect_indexes", "temp_table_reflection",
-    "temporary_views", "unique_constraint_reflection", "unique_constraints_reflect_as_index",
-    "view_column_reflection", "view_reflection", "views",
-)  # fmt: skip
+_ABILITIES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("postgresql", "sqlite", "mariadb"): (
+        "check_constraint_reflection", "computed_columns", "computed_columns_reflect_persisted",
+        "computed_columns_stored", "expression_server_defaults", "fk_constraint_option_reflection_ondelete_noaction",
+        "foreign_key_constraint_option_reflection_ondelete", "foreign_key_constraint_option_reflection_onupdate",
+        "has_temp_table", "indexes_check_column_order", "order_by_collation", "server_defaults",
+        "view_column_reflection", "view_reflection", "views",
+    ),
+    ("postgresql", "sqlite"): (
+        "fk_constraint_option_reflection_ondelete_restrict", "fk_constraint_option_reflection_onupdate_restrict",
+        "indexes_with_expressions", "inline_check_constraint_reflection", "reflects_pk_names",
+        "repeated_column_foreign_keys", "temp_table_names", "temporary_views",
+    ),
+    ("postgresql", "mariadb"): (
+        "comment_reflection", "cross_schema_fk_reflection", "implicitly_named_constraints",
+        "independent_connections", "schema_create_delete", "temp_table_comment_reflection",
+        "unique_constraints_reflect_as_index",
+    ),
+    ("sqlite", "mariadb"): ("computed_columns_virtual", "nvarchar_types"),
+    ("postgresql",): (
+        "column_collation_reflection", "comment_reflection_full_unicode", "computed_columns_default_persisted",
+        "constraint_comment_reflection", "identity_columns", "identity_columns_standard",
+        "index_reflects_included_columns", "materialized_views", "reflect_indexes_with_expressions",
+        "reflect_tables_no_columns",
+    ),
+    ("sqlite",): ("repeated_remote_col_foreign_keys",),
+    ("mariadb",): ("foreign_keys_reflect_as_index", "unique_index_reflect_as_unique_constraints"),
+}  # fmt: skip
+"""Those that SuiteRequirements does not take for granted, or that one of the three lacks."""
+
+_COLLATIONS = {"postgresql": "POSIX", "sqlite": "NOCASE", "mariadb": "utf8mb4_bin"}
 
 
 class Requirements(SuiteRequirements):
@@ -37,9 +52,14 @@ class Requirements(SuiteRequirements):
 
     def get_order_by_collation(self, config: Any) -> str:
         """Return a collation that is not the default one."""
-        return "POSIX"
+        return _COLLATIONS[config.db.name]
 
 
-for _name in _OPEN:
-    if _name != "reflect_table_options" or NEWER_LINE:
-        setattr(Requirements, _name, property(lambda _: exclusions.open()))
+def _only_on(databases: Sequence[str]) -> property:
+    return property(lambda _: exclusions.only_on(list(databases)))
+
+
+Requirements.reflect_table_options = _only_on([*(["postgresql"] if NEWER_LINE else []), "sqlite", "mariadb"])
+for _databases, _names in _ABILITIES.items():
+    for _name in _names:
+        setattr(Requirements, _name, _only_on(_databases))
