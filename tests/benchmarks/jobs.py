@@ -76,12 +76,27 @@ def first_touch_cold(engine: Engine, count: int, turns: int) -> Result:
 
 
 def first_touch_warm(engine: Engine, count: int, turns: int) -> Result:
-    """One table that nobody has loaded, in a process that has loaded others."""
+    """One table that nobody has loaded, over a connection that has loaded fifteen others, one by one.
+
+    Each side has a connection of its own: drivers prepare the statements that come again on one, and so many of them.
+    """
+    engines = {side: create_engine(engine.url) for side in ("ours", "same", "default")}
 
     def ours(turn: int) -> Run:
-        return partial(anew(engine).get, _names(count, 1, turn)[0])
+        return partial(anew(engines["ours"]).get, _names(count, 1, turn)[0])
 
-    return _loading(f"first touch, warm, N = {count}", engine, ours, lambda turn: _names(count, 1, turn), turns)
+    def theirs(side: str, turn: int) -> Run:
+        return partial(_reflect, engines[side], _names(count, 1, turn), follow=side == "default")
+
+    sides: dict[str, Prepare] = {"ours": ours, "same": partial(theirs, "same"), "default": partial(theirs, "default")}
+    try:
+        for other in range(1, MANY + 1):
+            ours(-other)()
+            theirs("same", -other)()
+        return Result(f"first touch, warm, N = {count}", **by_turns(turns, sides, *engines.values()))
+    finally:
+        for each in engines.values():
+            each.dispose()
 
 
 def some_tables(engine: Engine, count: int, turns: int) -> Iterator[Result]:

@@ -52,13 +52,13 @@ class Result:
     default: Figures | None = None
 
 
-def by_turns(turns: int, sides: dict[str, Prepare], engine: Engine | None = None) -> dict[str, Figures]:
+def by_turns(turns: int, sides: dict[str, Prepare], *engines: Engine) -> dict[str, Figures]:
     """Run each side once a turn, in another order each turn, after one turn that does not count.
 
     Args:
         turns: How many turns are timed.
         sides: What is run, by name.
-        engine: The engine whose statements are counted.
+        engines: The engines whose statements are counted.
     """
     figures = {name: Figures() for name in sides}
     order = list(sides)
@@ -67,14 +67,14 @@ def by_turns(turns: int, sides: dict[str, Prepare], engine: Engine | None = None
             run = sides[name](turn)
             gc.collect()
             gc.disable()
-            with counted(engine) as statements:
+            with counted(*engines) as statements:
                 began = time.perf_counter()
                 run()
                 seconds = time.perf_counter() - began
             gc.enable()
             if turn:
                 figures[name].seconds.append(seconds)
-                figures[name].statements = statements.count if engine is not None else None
+                figures[name].statements = statements.count if engines else None
         order.reverse()
     for name, prepare in sides.items():
         run = prepare(turns + 1)
@@ -94,17 +94,17 @@ class Statements:
 
 
 @contextmanager
-def counted(engine: Engine | None) -> Generator[Statements]:
-    """Count the statements of an engine while a block runs; of None, none."""
+def counted(*engines: Engine) -> Generator[Statements]:
+    """Count the statements of engines while a block runs."""
     statements = Statements()
 
     def count(*_: object) -> None:
         statements.count += 1
 
-    if engine is not None:
+    for engine in engines:
         event.listen(engine, "before_cursor_execute", count)
     try:
         yield statements
     finally:
-        if engine is not None:
+        for engine in engines:
             event.remove(engine, "before_cursor_execute", count)
