@@ -384,7 +384,7 @@ def _column(info: ColumnInfo) -> Column[Any]:
         arguments.append(Computed(**info.computed.thaw()))
     if info.identity is not None:
         arguments.append(Identity(**info.identity.thaw()))
-    options = info.options.thaw()
+    options = info.options.thaw() if info.options else {}
     if info.autoincrement is not None:
         options["autoincrement"] = info.autoincrement
     return Column(

@@ -159,9 +159,11 @@ class TypeInfo:
         """
         if self.instance is not None:
             return self.instance
-        keywords = self.arguments.thaw()
-        positional = keywords.pop(_EVERY, ())
         try:
+            if not self.arguments:
+                return _class_named(self.name)()
+            keywords = self.arguments.thaw()
+            positional = keywords.pop(_EVERY, ())
             return _class_named(self.name)(*positional, **keywords)
         except ReflectionError:
             raise

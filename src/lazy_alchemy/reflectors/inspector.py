@@ -364,9 +364,13 @@ def _name(name: str) -> str:
     return sys.intern(str(name))
 
 
+_NO_OPTIONS = Options()
+
+
 def _column(column: ReflectedColumn, type_name: str | None, *, unnumbered: bool) -> ColumnInfo:
-    # Any: a dialect may return keys that the TypedDict does not have (quote).
-    facts: Mapping[str, Any] = {**column}
+    facts: Mapping[str, object] = column
+    # Any: a dialect may return keys that the TypedDict does not have.
+    quote: Any = facts.get("quote", getattr(column["name"], "quote", None))
     default = column.get("default")
     return ColumnInfo(
         name=_name(column["name"]),
@@ -375,10 +379,10 @@ def _column(column: ReflectedColumn, type_name: str | None, *, unnumbered: bool)
         default=None if default is None else str(default),
         autoincrement=column.get("autoincrement"),
         comment=column.get("comment"),
-        computed=Options(computed) if (computed := facts.get("computed")) else None,
-        identity=Options(identity) if (identity := facts.get("identity")) else None,
-        quote=facts.get("quote", getattr(column["name"], "quote", None)),
-        options=Options(column.get("dialect_options")),
+        computed=Options(computed) if (computed := column.get("computed")) else None,
+        identity=Options(identity) if (identity := column.get("identity")) else None,
+        quote=quote,
+        options=Options(options) if (options := column.get("dialect_options")) else _NO_OPTIONS,
         unnumbered=unnumbered,
         type_name=type_name if isinstance(column["type"], NullType) else None,
     )
