@@ -343,18 +343,48 @@ def test_a_declaration_is_read_from_the_class_and_hides_no_instance_attribute() 
     class AppDB(LazyDB):
         users: LazyTable
 
-    class Shop(Declares, AppDB):
-        orders: LazyTable
-        users = None  # type: ignore[assignment]
-
     assert "users" == AppDB.users.name
     assert AppDB is AppDB.users.owner
     assert "users" in dir(AppDB)
     assert "users" not in vars(AppDB)
     assert not hasattr(AppDB, "nowhere")
+
+    class Shop(Declares, AppDB):
+        orders: LazyTable
+        users = None  # type: ignore[assignment]
+
     assert {"mixed": "m", "orders": "orders"} == {key: table.name for key, table in Shop.__tables__.items()}
     assert Shop.users is None
     assert not hasattr(LazyDB, "orders")
+
+
+def test_declarations_are_found_in_the_order_of_bases(shop: Database) -> None:
+    """A declaration that a subclass overrides is reached by super(), and one goes before what a later base has."""
+
+    class Has:
+        def users(self) -> str:
+            return "a method"
+
+    class AppDB(LazyDB):
+        users: LazyTable
+
+    class Overrides(AppDB):
+        @property
+        def users(self) -> Any:
+            return super().users
+
+    class First(AppDB, Has):  # type: ignore[misc]
+        mro: LazyTable = LazyTable(name="engine")
+
+    class Last(Has, AppDB):  # type: ignore[misc]
+        pass
+
+    assert "users" == Overrides(shop.engine).users.name
+    assert "users" == First(shop.engine).users.name
+    assert "users" == First.users.name
+    assert "engine" == First.mro.name
+    assert "a method" == Last(shop.engine).users()  # type: ignore[operator]
+    assert "engine" == First(shop.engine).mro.name
 
 
 def test_a_table_declared_beside_the_class_is_loaded(shop: Database) -> None:

@@ -8,15 +8,17 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import MetaData, Table, create_engine, event, select
 from sqlalchemy.orm import Session
 
-from lazy_alchemy import ReflectionError, TableNotFoundError, get_lazy_class
-from lazy_alchemy.reflectors import InspectorReflector
+from lazy_alchemy import LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
+from lazy_alchemy.reflectors import InspectorReflector, TableKind
 
 from .databases import count_queries, warm
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from .databases import Database
 
 
@@ -260,3 +262,91 @@ def test_invalidating_unknown_names_takes_a_bounded_memory(sqlite_db: Database) 
 
     assert kept() < 4_000_000
     assert db.t is table
+
+
+@pytest.mark.parametrize("of", ["connection", "engine"])
+def test_a_load_through_a_streaming_connection_keeps_what_was_inserted(postgresql_db: Database, of: str) -> None:
+    """A connection that streams its results loads a table, and what it inserted before is committed."""
+    postgresql_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE TABLE u (id INTEGER PRIMARY KEY)")
+    streaming: dict[str, Any] = {"stream_results": True, "yield_per": 3}
+    engine = postgresql_db.make_engine(execution_options=streaming if of == "engine" else {})
+    with engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (7)", execution_options=dict.fromkeys(streaming))
+        if of == "connection":
+            connection.execution_options(**streaming)
+        assert "u" == get_lazy_class(engine).get("u", connection=connection).name
+        assert streaming.items() <= connection.get_execution_options().items()
+        connection.commit()
+    assert [(7,)] == postgresql_db.fetch("SELECT id FROM t")
+
+
+def test_an_attribute_of_the_users_own_stays(sqlite_db: Database) -> None:
+    """What a subclass keeps in an attribute is still there when a table of that name is loaded, or checked."""
+    sqlite_db.execute("CREATE TABLE items (id INTEGER PRIMARY KEY)")
+
+    class Shop(LazyDB):
+        def __init__(self, engine: Engine) -> None:
+            super().__init__(engine)
+            self._own = self.__dict__["items"] = ["mine"]
+
+    shop = Shop(sqlite_db.engine)
+    assert "items" == shop["items"].name
+    assert shop.items is shop._own
+    shop.invalidate("items")
+    assert "items" == shop["items"].name
+    assert shop.items is shop._own
+
+
+def test_accessors_that_are_equal_are_all_told(sqlite_db: Database) -> None:
+    """A subclass whose instances are equal, and cannot be hashed, hears of a change like any other."""
+    sqlite_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+
+    class Equal(LazyDB):  # noqa: PLW1641 - that is the point
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+    accessors = [Equal(sqlite_db.engine), Equal(sqlite_db.engine)]
+    assert accessors[0].t is accessors[1].t
+    sqlite_db.execute("ALTER TABLE t ADD COLUMN a INTEGER")
+    get_lazy_class(sqlite_db.engine).invalidate("t")
+    assert [["id", "a"]] * 2 == [accessor.t.c.keys() for accessor in accessors]
+
+
+def test_temporary_table_by_its_schema_is_not_kept(sqlite_db: Database) -> None:
+    """A temporary table that is asked for in SQLite's schema "temp" is its connection's own."""
+    db = get_lazy_class(sqlite_db.engine, schema="temp")
+    with sqlite_db.engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE t (id INTEGER PRIMARY KEY)")
+        assert TableKind.TEMPORARY_TABLE is db.get("t", connection=connection).reflected.kind
+        connection.exec_driver_sql("DROP TABLE t")
+    with pytest.raises(TableNotFoundError):
+        _ = db.t
+
+
+def test_what_is_used_before_init_says_so(sqlite_db: Database) -> None:
+    """A subclass that uses a table before it has called LazyDB's __init__ is told to call it."""
+
+    class Early(LazyDB):
+        def __init__(self, engine: Engine) -> None:
+            self.t  # noqa: B018
+            super().__init__(engine)
+
+    with pytest.raises(AttributeError, match=r"no 't' yet: call super\(\).__init__"):
+        Early(sqlite_db.engine)
+
+
+def test_broken_beside_missing(sqlite_db: Database) -> None:
+    """Where a name is missing and another is broken, the error of the missing one has the other as its cause."""
+    sqlite_db.execute("CREATE TABLE t (id INTEGER)", "CREATE VIEW broken AS SELECT id FROM t", "DROP TABLE t")
+    with pytest.raises(TableNotFoundError, match="'nowhere'") as caught:
+        get_lazy_class(sqlite_db.engine).preload("broken", "nowhere")
+    assert isinstance(caught.value.__cause__, ReflectionError)
+    assert "broken" in str(caught.value.__cause__)
+
+
+def test_inherited_tables_are_told_as_sqlalchemy_does(postgresql_db: Database) -> None:
+    """The tables that a table inherits from are a tuple, where SQLAlchemy reflects them."""
+    postgresql_db.execute("CREATE TABLE p (id INTEGER)", "CREATE TABLE c (a INTEGER) INHERITS (p)")
+    engine = postgresql_db.engine
+    theirs = Table("c", MetaData(), autoload_with=engine, resolve_fks=False)
+    assert repr(dict(theirs.dialect_kwargs)) == repr(dict(get_lazy_class(engine).c.dialect_kwargs))

@@ -120,6 +120,14 @@ class Accessor(Hot, metaclass=LazyDBMeta):
             self._compared[name] = table
         return table
 
+    def _no_attribute(self, name: str, item: str = "db") -> AttributeError:
+        cls = type(self).__name__
+        if "_catalog" not in vars(self):
+            return AttributeError(
+                f"{cls!r} object has no {name!r} yet: call super().__init__(engine) before anything else is used"
+            )
+        return AttributeError(f"{cls!r} object has no attribute {name!r}; a table of that name is {item}[{name!r}]")
+
     def _table_name(self, attribute: str) -> str:
         declared = type(self).__tables__.get(attribute)
         return attribute if declared is None else declared.name
@@ -285,15 +293,13 @@ class LazyDB(Accessor):
                 table, until = self._expiring[name]
                 if monotonic() < until:
                     return table
-            except KeyError:
+            except (KeyError, AttributeError):
                 pass
-        if name.startswith("_"):
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}; a table of that name is db[{name!r}]"
-            )
-        if name in type(self).__reserved__:
+        if name in type(self).__reserved__ and "_catalog" in vars(self):
             # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
             return cast("CustomTable", object.__getattribute__(self, name))  # cast: it does not return
+        if name.startswith("_") or "_catalog" not in vars(self):
+            raise self._no_attribute(name)
         return self.get(self._table_name(name))
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
@@ -302,15 +308,17 @@ class LazyDB(Accessor):
         super()._remember(key, table, until)
         for attribute in self._attributes(key[1]):
             if until == math.inf:
-                # An instance's own attribute is found before a declaration and before __getattr__.
-                vars(self)[attribute] = table
+                # An instance's own attribute is found before __getattr__. What the user has put there stays.
+                if isinstance(vars(self).get(attribute, table), CustomTable):
+                    vars(self)[attribute] = table
             else:
                 self._expiring[attribute] = table, until
 
     def _forget(self) -> None:
         for name in self._hits:
             for attribute in self._attributes(name):
-                vars(self).pop(attribute, None)
+                if isinstance(vars(self).get(attribute), CustomTable):
+                    vars(self).pop(attribute, None)
         self._expiring.clear()
         super()._forget()
 

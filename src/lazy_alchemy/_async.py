@@ -119,10 +119,8 @@ class AsyncLazyDBAccessor(Accessor):
 
     def __getattr__(self, name: str) -> Awaitable[CustomTable]:
         """Return an awaitable of the table called ``name``, which must not begin with an underscore; see ``get``."""
-        if name.startswith("_"):
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}; a table of that name is await db[{name!r}]"
-            )
+        if name.startswith("_") or "_catalog" not in vars(self):
+            raise self._no_attribute(name, "await db")
         return Awaited(self, self._table_name(name))
 
     async def _through(self, connection: AsyncConnection | Connection, keys: Iterable[Key]) -> dict[Key, CustomTable]:

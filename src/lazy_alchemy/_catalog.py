@@ -105,7 +105,8 @@ class Catalog:
         self._uncommitted: set[Key] = set()
         self._rolled_back = 0  # the tick
         self._loads = 0
-        self._accessors: weakref.WeakSet[Hits] = weakref.WeakSet()
+        # By identity: a subclass of LazyDB may say that two accessors are equal, or cannot be hashed.
+        self._accessors: weakref.WeakValueDictionary[int, Hits] = weakref.WeakValueDictionary()
         self._listed: dict[str | None, tuple[str, ...]] = {}
 
     @property
@@ -116,7 +117,7 @@ class Catalog:
     def register(self, accessor: Hits) -> None:
         """Tell ``accessor`` from now on when to forget."""
         with self._flights.lock:
-            self._accessors.add(accessor)
+            self._accessors[id(accessor)] = accessor
 
     # -- What is asked of it
 
@@ -491,7 +492,7 @@ class Catalog:
         }
 
     def _forget(self) -> None:
-        for accessor in self._accessors:
+        for accessor in self._accessors.values():
             accessor._forget()  # pyright: ignore[reportPrivateUsage]  # see Hits
 
     def _list(self, schema: str | None) -> Mapping[str, TableKind]:
@@ -506,11 +507,12 @@ class Catalog:
 
     def _raise_failures(self, request: Request) -> None:
         """Raise what the caller must hear; a table that merely could not be checked is served as it is."""
-        if request.missing:
-            raise self._not_found(request.missing)
         errors = request.unserved(self._entries)
-        if errors:
-            raise _together(list(errors.values()))
+        failure = _together(list(errors.values())) if errors else None
+        if request.missing:
+            raise self._not_found(request.missing) from failure
+        if failure is not None:
+            raise failure
 
     def _not_found(self, missing: Mapping[Key, Missing]) -> TableNotFoundError:
         engine = self._engine()

@@ -311,11 +311,26 @@ def savepoint(connection: Connection, *, foreign: bool) -> Generator[None, None,
     Only where a failing statement does that: not on SQLite, MariaDB and MySQL. It costs two round trips.
     """
     aborts = connection.dialect.name not in ("sqlite", "mysql", "mariadb")
-    if foreign and aborts and in_transaction(connection):
-        with connection.begin_nested():
+    with _without_streaming(connection):
+        if foreign and aborts and in_transaction(connection):
+            with connection.begin_nested():
+                yield
+        else:
             yield
-    else:
+
+
+@contextmanager
+def _without_streaming(connection: Connection) -> Generator[None, None, None]:
+    """Have ``connection`` fetch results as a whole: PostgreSQL has no cursor for a SAVEPOINT."""
+    given = connection.get_execution_options()
+    streaming = {option: given[option] for option in ("stream_results", "yield_per") if given.get(option)}
+    if streaming:
+        connection.execution_options(stream_results=False, yield_per=None)
+    try:
         yield
+    finally:
+        if streaming:
+            connection.execution_options(**{"stream_results": False, **streaming})
 
 
 def is_locked(error: DBAPIError) -> bool:

@@ -112,8 +112,8 @@ _classes: weakref.WeakValueDictionary[str, LazyDBMeta] = weakref.WeakValueDictio
 class LazyDBMeta(type):
     """The metaclass of ``LazyDB``: makes an accessor of every table that a class body declares, and keeps the class.
 
-    The declarations stand in ``__tables__`` and not in the class itself: where a class has a descriptor of the same
-    name, Python is slow at finding the table that an instance has. It does no I/O and evaluates no annotation.
+    The declarations stand in ``__tables__`` and as a rule not in the class itself: where a class has a descriptor of
+    the same name, Python is slow at finding the table that an instance has. It does no I/O and evaluates no annotation.
     """
 
     __declared__: Mapping[str, LazyTable]  # by attribute, those of the class's own body
@@ -166,6 +166,7 @@ class LazyDBMeta(type):
                 else:
                     tables.pop(attribute, None)
             tables.update(vars(base).get("__declared__", {}))
+        _let_python_find(cls)
         _refuse_twins(name, tables)
         cls.__tables__ = MappingProxyType(tables)
         cls.__named__ = MappingProxyType({table.name: table for table in tables.values()})
@@ -272,6 +273,15 @@ def _text(annotation: object) -> str:
     if isinstance(annotation, str):
         return annotation
     return annotation.__qualname__ if isinstance(annotation, type) else repr(annotation)
+
+
+def _let_python_find(cls: LazyDBMeta) -> None:
+    """Have the classes themselves hold those declarations whose names other classes in the order of bases have too."""
+    for base in cls.__mro__:
+        for attribute, table in vars(base).get("__declared__", {}).items():
+            others = (other for other in (*cls.__mro__, *type.mro(LazyDBMeta)) if other is not base)
+            if attribute not in vars(base) and any(attribute in vars(other) for other in others):
+                setattr(base, attribute, table)
 
 
 def _refuse_twins(name: str, tables: Mapping[str, LazyTable]) -> None:

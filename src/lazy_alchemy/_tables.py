@@ -332,7 +332,7 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
             *items,
             schema=info.schema,
             comment=info.comment,
-            **info.options.thaw(),
+            **_table_options(info),
         )
         try:
             for index in later:
@@ -349,6 +349,14 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
     table.__dict__["_reflected"] = info
     table.__dict__["_dialect"] = dialect
     return table
+
+
+def _table_options(info: TableInfo) -> dict[str, Any]:
+    # Any: only the constructor knows their types.
+    options = info.options.thaw()
+    if "postgresql_inherits" in options:  # the one that SQLAlchemy reflects as a tuple
+        options["postgresql_inherits"] = tuple(options["postgresql_inherits"])
+    return options
 
 
 def references(table: CustomTable) -> list[tuple[ForeignKeyConstraint, tuple[str | None, str]]]:

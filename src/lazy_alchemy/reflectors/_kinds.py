@@ -117,7 +117,7 @@ def sqlite_kinds(
     connection: Connection, wanted: list[str] | None, schema: str | None
 ) -> tuple[dict[str, TableKind], Lacking]:
     quote = connection.dialect.identifier_preparer.quote_identifier
-    schemas = {schema or "main": False}
+    schemas = {schema or "main": (schema or "").lower() == "temp"}
     if schema is None:
         schemas["temp"] = True  # last: a temporary table hides another of its name
     query = " UNION ALL ".join(
