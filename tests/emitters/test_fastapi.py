@@ -35,7 +35,8 @@ def make_app(db: Database) -> Any:
     db.execute(
         f"CREATE TABLE products (id {KEY[db.name]} PRIMARY KEY, name VARCHAR(80) NOT NULL UNIQUE {NAME[db.name]},"
         " price NUMERIC(10, 2) NOT NULL, stock INTEGER NOT NULL DEFAULT 0, note TEXT,"
-        f" kind {KIND[db.name]}, since DATE, active BOOLEAN NOT NULL DEFAULT TRUE, weight DOUBLE PRECISION)"
+        f" kind {KIND[db.name]}, since DATE, active BOOLEAN NOT NULL DEFAULT TRUE, weight DOUBLE PRECISION,"
+        " CHECK (stock <> 13))"
     )
     if db.is_postgresql:
         db.execute("COMMENT ON TABLE products IS 'What we sell'", "COMMENT ON COLUMN products.name IS 'on the label'")
@@ -103,6 +104,15 @@ BAD = [
     {"name": "Tea", "price": 1, "active": "perhaps"},
     {"name": "Tea", "price": 1, "weight": float("nan")},
 ]
+
+
+def test_what_only_the_database_knows_is_a_conflict(client: httpx.Client) -> None:
+    """A CHECK and a UNIQUE that a row breaks are a 409, on POST and on PATCH."""
+    assert 201 == client.post("/products", json={"name": "Tea", "price": "2.50"}).status_code
+    for name, stock in [("Cup", 13), ("Tea", 1)]:
+        assert 409 == client.post("/products", json={"name": name, "price": 4, "stock": stock}).status_code
+    assert 409 == client.patch("/products/1", json={"stock": 13}).status_code
+    assert [("Tea", 0)] == [(product["name"], product["stock"]) for product in client.get("/products").json()]
 
 
 def test_a_bad_body_is_the_clients_fault(db: Database, client: httpx.Client) -> None:
