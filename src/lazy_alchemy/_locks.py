@@ -327,10 +327,14 @@ def current() -> int:
     """Return who runs this: an identifier of the asyncio or trio task, if there is one, else of the thread."""
     for library in ("asyncio", "trio.lowlevel"):
         current_task: Callable[[], object] | None = getattr(sys.modules.get(library), "current_task", None)
-        if current_task is not None:
-            with contextlib.suppress(RuntimeError):  # no event loop of that kind is running in this thread
-                if (task := current_task()) is not None:
-                    return id(task)
+        if current_task is None:
+            continue
+        try:
+            task = current_task()
+        except RuntimeError:  # no event loop of that kind is running in this thread
+            continue
+        if task is not None:
+            return id(task)
     return threading.get_ident()
 
 
