@@ -137,7 +137,11 @@ SQLITE: dict[str, list[Any]] = {
     "VARYING CHARACTER(5)": ["abcdef"],
     "DATETIME": ["2020-01-01T00:00:00Z"],
     "TIME": ["01:02:03Z"],
+    "DATETIME(6)": ["2020-01-01T12:00:00+05:00"],
+    "TIME(6)": ["12:00:00+05:00"],
+    "TIMESTAMP(6)": ["2020-01-01T12:00:00+05:00"],
     "JSON": [NAN, [HALF], object()],
+    "": [{"a": 1}, [1], 2**63, -(2**63) - 1, HALF, NAN, object()],
 }
 REFUSED = {"postgresql": POSTGRESQL, "mariadb": MARIADB, "sqlite": SQLITE}
 IDENTITY = {"sqlite": "INTEGER", "postgresql": "SERIAL", "mariadb": "INTEGER AUTO_INCREMENT"}

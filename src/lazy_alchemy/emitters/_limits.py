@@ -20,7 +20,7 @@ from ._checks import Check
 from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
 from ._numbers import Digits, fits_money, fits_numeric, fits_real
-from ._texts import storable_address, storable_pairs, storable_text, without_zone
+from ._texts import storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
 from ._times import storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
 
@@ -246,12 +246,14 @@ class Limits:
     def _time(self, type_: sqltypes.DateTime | sqltypes.Time) -> Iterator[Any]:
         if not self.sent:
             return
+        # SQLite has no time zones: SQLAlchemy takes the precision of its DATETIME(6) for the argument ``timezone``.
+        zone = bool(type_.timezone) and self.dialect != "sqlite"
         if isinstance(type_, sqltypes.Time):
-            yield _AWARE if type_.timezone else _NAIVE_TIME
+            yield _AWARE if zone else _NAIVE_TIME
             if self.dialect == "postgresql":
                 yield Check(storable_time(getattr(type_, "precision", None)))
             return
-        yield _AWARE if type_.timezone else _NAIVE
+        yield _AWARE if zone else _NAIVE
         if self.dialect == "postgresql":
             yield Check(storable_datetime(getattr(type_, "precision", None)))
         if isinstance(type_, mysql.TIMESTAMP):
@@ -282,6 +284,9 @@ class Limits:
         elif isinstance(type_, postgresql.HSTORE):
             if self.sent:
                 yield Check(storable_pairs)
+        elif isinstance(type_, sqltypes.NullType):
+            if self.sent and self.dialect == "sqlite":  # a column without a type, which takes everything
+                yield Check(storable_in_sqlite, (("type", ("number", "string")),))
         elif isinstance(type_, (postgresql.TSVECTOR, postgresql.TSQUERY, postgresql.REGCLASS)) and self.sent:
             yield Check(storable_text(None, None, nul=False))
 

@@ -1,15 +1,16 @@
-"""What a column of text can hold: characters, bytes, addresses. No SQL types here."""
+"""What a column of text, or of anything, can hold: characters, bytes, addresses. No SQL types here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._checks import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["storable_address", "storable_pairs", "storable_text", "without_zone"]
+__all__ = ["storable_address", "storable_in_sqlite", "storable_pairs", "storable_text", "without_zone"]
 
 _Address = TypeVar("_Address")
 
@@ -65,4 +66,18 @@ def storable_pairs(value: dict[str, str | None]) -> dict[str, str | None]:
     for text in (*value, *value.values()):
         if text is not None:
             check(text)
+    return value
+
+
+def storable_in_sqlite(value: Any) -> Any:
+    """Refuse what Python's ``sqlite3`` sends to no column, or SQLite stores as NULL."""
+    if isinstance(value, str):
+        return storable_text(None, None, nul=True)(value)
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise refusal("integer_range", "An integer should have at most 64 bits")
+    elif not isinstance(value, (float, bytes)):
+        raise refusal("sqlite_type", "Input should be a number, a text or bytes")
+    elif isinstance(value, float) and math.isnan(value):
+        raise refusal("sqlite_nan", "The database stores no NaN")
     return value
