@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import MetaData, Table, create_engine, event, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import AssertionPool
 
 from lazy_alchemy import LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector, TableKind
@@ -350,3 +351,15 @@ def test_inherited_tables_are_told_as_sqlalchemy_does(postgresql_db: Database) -
     engine = postgresql_db.engine
     theirs = Table("c", MetaData(), autoload_with=engine, resolve_fks=False)
     assert repr(dict(theirs.dialect_kwargs)) == repr(dict(get_lazy_class(engine).c.dialect_kwargs))
+
+
+def test_assertion_pool_says_what_to_do(sqlite_db: Database) -> None:
+    """A first use while the one connection of an AssertionPool is out fails at once and names the remedies."""
+    sqlite_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    engine = sqlite_db.make_engine(poolclass=AssertionPool)
+    db = get_lazy_class(engine)
+    with engine.connect() as connection:
+        with pytest.raises(ReflectionError, match=r"already checked out, and .*preload.*connection="):
+            _ = db.t
+        assert "t" == db.get("t", connection=connection).name
+    assert "t" == db.t.name

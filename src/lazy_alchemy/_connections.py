@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
+from sqlalchemy.pool import AssertionPool, QueuePool, SingletonThreadPool, StaticPool
 
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError
 from lazy_alchemy._locks import current
@@ -386,6 +386,8 @@ def reflection_error(engine: Engine | None, what: str, error: BaseException) -> 
         return error
     secrets = _secrets(engine.url) if engine is not None else []
     reason = str(error.__cause__ or error) if isinstance(error, SQLAlchemyError) else str(error)
+    if isinstance(error, AssertionError) and engine is not None and isinstance(engine.pool, AssertionPool):
+        reason = f"{reason.partition(' at:')[0]}, and an AssertionPool has no other. {_REMEDY}"
     kind = type(error).__name__
     raised = ReflectionError(f"{what}: {kind}: {_redact(reason.strip(), secrets)}")
     texts = [str(link) for link in _links(error)]
