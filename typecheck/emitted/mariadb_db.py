@@ -30,7 +30,7 @@ class CustomersColumns(Columns):
         datetime.date | None,
         str | None,
         bytes | None,
-        Literal["sad", "ok", "happy"] | None,
+        str | None,
         set[Literal["new", "old"]] | None,
     ]
 

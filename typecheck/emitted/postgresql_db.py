@@ -62,7 +62,7 @@ class CustomersColumns(Columns):
         datetime.date | None,
         JsonValue,
         bytes | None,
-        Literal["sad", "ok", "happy"] | None,
+        str | None,
         list[str | None],
         IPAddress | None,
     ]
@@ -327,7 +327,7 @@ class OrdersColumns(Columns):
         int,
         datetime.datetime,
         bool,
-        Status,
+        str,
         Range[datetime.date] | None,
         int | None,
     ]

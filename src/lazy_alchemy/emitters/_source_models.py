@@ -47,7 +47,8 @@ def columns_class(
     lines.append(docstring(table.comment or "") or docstring(f"The columns of {table.name}."))
     texts = {one: own.type(_in_columns(one), long_name(one, table, own)) for one in fields}
     if fields:
-        lines += ["", subscript("__row_pos__: tuple", list(texts.values()), "    ")]
+        row = [own.type(_without_literal(_in_columns(one)), long_name(one, table, own)) for one in fields]
+        lines += ["", subscript("__row_pos__: tuple", row, "    ")]
     if plain:
         lines.append("")
     for one in plain:
@@ -192,6 +193,15 @@ def _without_any(type_: Any, anything: Any) -> Any:
     if origin in (Union, types.UnionType):
         return Union[tuple(_without_any(one, anything) for one in arguments)]  # noqa: UP007  of a number of members
     return types.GenericAlias(list, (_without_any(arguments[0], anything),)) if origin is list else type_
+
+
+def _without_literal(type_: Any) -> Any:
+    """Return a type with ``str`` for an enum's labels, of which pyright would infer no row at all. Any: any type."""
+    if get_origin(type_) is Literal:
+        return type(get_args(type_)[0])
+    if get_origin(type_) in (Union, types.UnionType):
+        return Union[tuple(map(_without_literal, get_args(type_)))]  # noqa: UP007  of a number of members
+    return type_
 
 
 def _names(fields: Sequence[ModelField]) -> set[str]:
