@@ -101,6 +101,23 @@ def as_utc(value: Any) -> str:
     return repr(value.replace(tzinfo=UTC) if isinstance(value, dt.time) and not value.utcoffset() else value)
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_an_array_that_could_not_be_read_again(postgresql_db: Database, driver: str) -> None:
+    """A new row has an HSTORE[] where the driver knows it, and is refused where its row could not be read again."""
+    postgresql_db.execute("CREATE EXTENSION hstore", "CREATE TABLE t (id serial PRIMARY KEY, a hstore[])")
+    engine = create_engine(postgresql_db.url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool)
+    table = get_lazy_class(engine).t
+    try:
+        new = table.as_pydantic_insert().model_validate({"a": [{"a": "1"}, None]})
+    except ValidationError as error:
+        assert ["array_items"] == [one["type"] for one in error.errors()]
+        assert driver == "pg8000"
+        return
+    with engine.begin() as connection:
+        connection.execute(table.insert(), new.model_dump(exclude_unset=True))
+        assert [{"a": "1"}, None] == table.as_pydantic().model_validate(connection.execute(select(table)).one()).a  # type: ignore[attr-defined]
+
+
 def test_what_a_driver_gives_as_lists_is_left_alone(arrays: Database) -> None:
     """Of a driver that knows every array, as asyncpg does, a list that looks like the text of another is what it is."""
     arrays.execute("INSERT INTO t (c0) VALUES (ARRAY['{', '}'])")

@@ -69,7 +69,7 @@ POSTGRESQL: dict[str, list[Any]] = {
     "integer[]": [[[]], [[], []], [1, [2]], [[1], [2, 3]], [[[[[[[1]]]]]]], ["x"], [2**31], 1],
     "varchar(2)[]": [["abc"], [["a"], ["abc"]], ["\0"]],
     "mood": ["glad", ""],
-    "mood[]": [["glad"]],
+    "mood[]": [["glad"], [["sad"]], [[None]], [["sad"], ["so so"]]],
     "positive": [0, 101],
     "short": ["", "abc"],
     "flavour": ["bitter"],
@@ -83,6 +83,8 @@ POSTGRESQL: dict[str, list[Any]] = {
     "macaddr": ["08:00:2b:01:02", "x"],
     "macaddr8": ["08:00:2b:01:02:03:04:0g"],
     "hstore": [{"a": 1}, {"a": "\0"}, {"\0": "a"}],
+    "pairs[]": [[{"a": "1"}], []],
+    "span[]": [[{"lower": 1}], [None]],
     "tsvector": ["\0"],
     "oid": [-1, 2**32],
 }
@@ -244,14 +246,15 @@ def test_the_json_schema_says_what_is_checked(db: Database) -> None:
 def test_labels_are_in_the_json_schema(postgresql_db: Database) -> None:
     """The labels of an enum, of an array's items and of a domain are an enum in the JSON schema."""
     postgresql_db.execute(*SETUP)
-    table = make(postgresql_db, "a mood NOT NULL", "b flavour NOT NULL", "c mood[] NOT NULL")
+    table = make(postgresql_db, "a mood NOT NULL", "b flavour NOT NULL", "c mood[] NOT NULL", "d flavour[] NOT NULL")
     schema = table.as_pydantic_insert().model_json_schema()
     fields = schema["properties"]
     assert ["sad", "so so"] == fields["a"]["enum"]
     assert ["sweet", "sour"] == fields["b"]["enum"]
-    items, nested = schema["$defs"]["mood_array"]["items"]["oneOf"]
-    assert ["sad", "so so"] == items["anyOf"][0]["enum"]
-    assert {"$ref": "#/$defs/mood_array"} == nested
+    assert ["sad", "so so"] == fields["c"]["items"]["anyOf"][0]["enum"]
+    items, nested = schema["$defs"]["flavour_array"]["items"]["oneOf"]
+    assert ["sweet", "sour"] == items["anyOf"][0]["enum"]
+    assert {"$ref": "#/$defs/flavour_array"} == nested
 
 
 def test_a_key_that_mariadb_would_replace_is_refused(mariadb_db: Database) -> None:

@@ -182,6 +182,8 @@ SETUP = [
     "CREATE DOMAIN short AS text CHECK (length(VALUE) BETWEEN 1 AND 2)",
     "CREATE DOMAIN flavour AS text CHECK (VALUE IN ('sweet', 'sour'))",
     "CREATE DOMAIN numbers AS integer[]",
+    "CREATE DOMAIN pairs AS hstore",
+    "CREATE DOMAIN span AS int4range",
 ]
 # What cannot be sent, whatever a model does: through asyncpg a bit string, for which SQLAlchemy 2.0 has nothing that it
 # takes; through aiomysql 0.3.2 bytes, which it escapes by what PyMySQL 1.2 has removed.

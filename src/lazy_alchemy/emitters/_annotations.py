@@ -12,7 +12,8 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from ._array_text import ArrayText, ItemText
-from ._arrays import NestedArray
+from ._arrays import FlatArray, NestedArray, unusable
+from ._checks import Check
 from ._domains import narrowed
 from ._encodings import Base64, BitText, MySQLBoolean
 from ._limits import Limits, most_bytes
@@ -97,6 +98,10 @@ class Annotations:
 
     def _array(self, type_: sqltypes.ARRAY[Any]) -> Any:
         item = self.of(type_.item_type)
+        if self.limits.sent and _is_unusable(type_.item_type, self.limits.driver):
+            return Annotated[list[Any], Check(unusable)]
+        if self.limits.sent and isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg":
+            return Annotated[types.GenericAlias(list, (item | None,)), FlatArray()]
         if type_.dimensions is None:
             if item is Any or isinstance(type_.item_type, sqltypes.JSON):
                 # An item may itself be a list.
@@ -145,6 +150,17 @@ def _item_text(type_: TypeEngine[Any]) -> ItemText | None:
     if isinstance(type_, sqltypes.LargeBinary):
         return "bytes"
     return "offset" if getattr(type_, "timezone", False) else "plain"
+
+
+def _is_unusable(type_: TypeEngine[Any], driver: str | None) -> bool:
+    """Return whether an array of such items cannot be sent, or its row not be read again."""
+    if isinstance(type_, postgresql.HSTORE):
+        return driver == "pg8000"  # the others know it, where the extension is there when they connect
+    if not isinstance(type_, postgresql.DOMAIN):
+        return False
+    while isinstance(type_, postgresql.DOMAIN):
+        type_ = type_.data_type
+    return isinstance(type_, postgresql.HSTORE) or range_bound(type_) is not None
 
 
 def _word(type_: TypeEngine[Any]) -> str:

@@ -12,7 +12,7 @@ from ._checks import refusal
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
-__all__ = ["NestedArray", "rectangular"]
+__all__ = ["FlatArray", "NestedArray", "rectangular", "unusable"]
 
 _DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
 
@@ -58,6 +58,26 @@ class _Levels:
         )
         lists = core_schema.list_schema(inner, ref=reference)
         return core_schema.definitions_schema(core_schema.definition_reference_schema(reference), [lists])
+
+
+@dataclass(frozen=True)
+class FlatArray:
+    """A PostgreSQL array whose lists of lists SQLAlchemy would write and not read."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refuse lists in the list, before its items are validated."""
+        return core_schema.no_info_before_validator_function(_flat, handler(source))
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+        raise refusal("nested_array", "The list should have no lists in it: SQLAlchemy cannot read them back")
+    return value  # pyright: ignore[reportUnknownVariableType]  # likewise
+
+
+def unusable(_: list[Any]) -> list[Any]:
+    """Refuse any array, of items that the database's driver does not send or SQLAlchemy does not read."""
+    raise refusal("array_items", "The driver of the database does not know arrays of such items")
 
 
 def _item_or_array(value: Any) -> str:

@@ -102,7 +102,7 @@ class Limits:
         sent: Whether values go into the database. What comes out of it is checked only for what the database sees to
             itself: SQLite stores any length, and whatever digits, in any column.
         charset: The character set of the table's texts where their types do not name one (MariaDB).
-        driver: The driver that reads, or None where nobody knows it.
+        driver: The driver that reads and writes, or None where nobody knows it.
     """
 
     dialect: str | None
@@ -114,7 +114,7 @@ class Limits:
     def for_values_in(cls, table: Table) -> Limits:
         """Return the limits of what is written into ``table``."""
         charset = next((str(value) for name, value in table.kwargs.items() if name.endswith("_default charset")), None)
-        return cls(dialect_of(table), sent=True, charset=charset)
+        return cls(dialect_of(table), sent=True, charset=charset, driver=driver_of(table))
 
     @classmethod
     def for_values_from(cls, table: Table) -> Limits:
