@@ -102,6 +102,24 @@ def test_changed_lengths_are_listed(db: Database, tmp_path: Path, monkeypatch: p
     assert (said, 1) == (result.stdout.splitlines(), result.exit_code)
 
 
+def test_changed_order_is_listed(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that was dropped and added again is at another place in a row, and is a difference."""
+    db.execute("CREATE TABLE ord (id INTEGER NOT NULL PRIMARY KEY, a INTEGER, b VARCHAR(9))")
+    (tmp_path / "ord_db.py").write_text(generate(db.engine), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "ord_db", raising=False)
+    db.execute("ALTER TABLE ord DROP COLUMN a", "ALTER TABLE ord ADD COLUMN a INTEGER")
+    result = invoke("check", url_of(db), "ord_db:AppDB")
+
+    assert (
+        "ord (AppDB.ord: OrdColumns):\n"
+        "  'b' stands before 'a', and is declared after it:"
+        " rows have other types than __row_pos__ says until it is generated anew\n"
+        "1 table declared, 1 not as declared.\n"
+    ) == result.stdout
+    assert 1 == result.exit_code
+
+
 def test_extra_columns_alone_do_not_fail(shop: Database) -> None:
     """Columns that are merely not declared are shown, and the exit status is 0."""
     shop.execute("ALTER TABLE preload ADD COLUMN more INTEGER")

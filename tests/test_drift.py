@@ -269,8 +269,8 @@ class TestDifferences:
             ("Column[Optional[int]]", []),
             ("'Column[int | None]'", []),
             ("Column[int | str | None]", []),
-            ("Column[str | None]", ["is int"]),
-            ("Column[bool | None]", ["is int"]),
+            ("Column[str | None]", ["'a' is declared as str | None and is int | None"]),
+            ("Column[bool | None]", ["is int | None"]),
             ("Column[object]", []),
             ("Column[JsonValue]", []),
             ("Column[Any]", []),
@@ -326,9 +326,49 @@ class TestDifferences:
 
         found = [str(one) for one in differences(LazyDB(sqlite_db.engine).get("t"), C)]
         assert [
-            "'a b' is declared as str | None and is int",
+            "'a b' is declared as str | None and is int | None",
             "'gone' is declared as str | None and does not exist",
         ] == found
+
+    @pytest.mark.parametrize(
+        ("columns", "said"),
+        [
+            ("a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}", []),
+            ("a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}, x INTEGER", ["'x' is not declared, and is int | None"]),
+            ("b INTEGER, a INTEGER, c_d TEXT, e INTEGER, {q}", ["'b' stands before 'a', and is declared after it"]),
+            ("a INTEGER, b INTEGER, e INTEGER, c_d TEXT, {q}", ["'e' stands before 'c_d', and is declared after it"]),
+            ("{q}, a INTEGER, b INTEGER, c_d TEXT, e INTEGER", ["'keys' is not where __row_pos__ has it"]),
+            (
+                "x TEXT, a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}",
+                ["'x' is not declared, is str | None, and stands"],
+            ),
+            ("b INTEGER, c_d TEXT, e INTEGER, {q}", ["'a' is declared as int | None and does not exist"]),
+        ],
+    )
+    def test_order_of_rows(self, db: Database, columns: str, said: list[str]) -> None:
+        """Where rows are declared by position, another order is a difference; only what comes last is merely not declared."""
+        db.execute(f"CREATE TABLE t ({columns.format(q=db.quote('keys') + ' TEXT')})")
+
+        class C(Columns):
+            __row_pos__: tuple[int | None, int | None, str | None, int | None, str | None]
+
+            a: Column[int | None]
+            b: Column[int | None]
+            c_d: Column[str | None]
+            e: Column[int | None]
+
+            @overload  # type: ignore[override]
+            def __getitem__(self, key: Literal["keys"], /) -> Column[str | None]: ...
+            @overload
+            def __getitem__(self, key: str | int, /) -> Column[Any]: ...
+            def __getitem__(self, key: Any, /) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+                ...
+
+        found = differences(LazyDB(db.engine).get("t"), C)
+        assert len(said) == len(found), found
+        assert all(str(one).startswith(part) for part, one in zip(said, found, strict=True)), found
+        assert all(one.is_extra == str(one).startswith("'x' is not declared, and") for one in found)
+        assert all(str(one).endswith("until it is generated anew") for one in found if "before" in str(one))
 
     def test_inherited_columns(self, sqlite_db: Database) -> None:
         """The columns of base classes are declared too."""

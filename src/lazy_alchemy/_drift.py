@@ -9,27 +9,29 @@ import types
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
 
 from sqlalchemy import Column
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from typing_extensions import get_overloads
 
-from lazy_alchemy._declarations import Unresolved, declared_columns, evaluate
+from lazy_alchemy._declarations import Unresolved, declared_columns, evaluate, own_annotations
 from lazy_alchemy._errors import DriftError, DriftWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic import BaseModel
     from sqlalchemy import Table
 
     from lazy_alchemy._registry import LazyTable, OnDrift
+    from lazy_alchemy.emitters._fields import ModelField
 
 __all__ = ["Difference", "compare", "differences", "outgrown"]
 
 _PACKAGE = str(Path(__file__).parent)
 _UNKNOWN: Any = object()  # Any: it stands where the type of a column does
+_REMEDY = "rows have other types than __row_pos__ says until it is generated anew"
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,13 @@ def differences(table: Table, columns: type[Any]) -> list[Difference]:
         if field is None:
             found.append(Difference(name, f"is declared{_as(type_)} and does not exist"))
         elif type_ is not _UNKNOWN:
-            found.extend(_of_types(name, type_, field.python_type, nullable=field.nullable or field.null_key))
+            found.extend(_of_types(name, type_, field))
+    found.extend(_of_order(columns, declared, fields))
+    if not found:
+        found.extend(_of_places(columns, fields))
+    misplaced = {difference.column for difference in found}
     for name, field in fields.items():
-        if name not in declared:
+        if name not in declared and name not in misplaced:
             found.append(Difference(name, f"is not declared, and is {_shown(field.row_type)}", is_extra=True))
     return found
 
@@ -133,17 +139,61 @@ def _spelled(limits: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in limits.items()) or "no limits"
 
 
-def _of_types(name: str, declared: Any, real: Any, *, nullable: bool) -> Iterator[Difference]:
+def _of_types(name: str, declared: Any, field: ModelField) -> Iterator[Difference]:
     members = _members(declared)
     if any(member is Any or member is object or member is _json_value() for member in members):
         return
     plain = [member for member in members if member is not type(None)]
+    real, nullable = field.python_type, field.nullable or field.null_key
     if nullable and type(None) not in members:
         yield Difference(name, f"is declared as {_shown(declared)} and may be NULL")
     elif not nullable and type(None) in members:
         yield Difference(name, f"is declared as {_shown(declared)} and is NOT NULL")
     if real is not Any and not all(_accepted(member, plain) for member in _members(real)):
-        yield Difference(name, f"is declared as {_shown(declared)} and is {_shown(real)}")
+        yield Difference(name, f"is declared as {_shown(declared)} and is {_shown(field.row_type)}")
+
+
+# -- The order of the columns
+
+
+def _of_order(
+    columns: type[Any], declared: Mapping[str, Any], fields: Mapping[str, ModelField]
+) -> Iterator[Difference]:
+    """Yield the first column that is not where the rows of ``__row_pos__`` have it; nothing if there is none.
+
+    That has types and no names: the annotations are taken to be in its order, and the overloads among themselves.
+    """
+    owner = next((cls for cls in columns.__mro__ if "__row_pos__" in own_annotations(cls)), None)
+    if owner is None:
+        return
+    names = list(fields)
+    last = max((place for place, name in enumerate(names) if name in declared), default=0)
+    for name in names[:last]:
+        if name not in declared:
+            shown = _shown(fields[name].row_type)
+            yield Difference(name, f"is not declared, is {shown}, and stands before columns that are: {_REMEDY}")
+            return
+    for some in (_by_annotation(owner), _by_overload(owner)):
+        said = [name for name in dict(some) if name in fields]
+        real = [name for name in names if name in said]
+        for one, other in zip(said, real, strict=True):
+            if one != other:
+                yield Difference(other, f"stands before {one!r}, and is declared after it: {_REMEDY}")
+                return
+
+
+def _of_places(columns: type[Any], fields: Mapping[str, ModelField]) -> Iterator[Difference]:
+    """Yield the first column of another type than ``__row_pos__`` has at its place."""
+    owner = next((cls for cls in columns.__mro__ if "__row_pos__" in own_annotations(cls)), None)
+    if owner is None:
+        return
+    row = _arguments(own_annotations(owner)["__row_pos__"], owner, "__row_pos__")
+    if any(isinstance(one, (str, ForwardRef, types.EllipsisType)) for one in row):
+        return  # what cannot be resolved
+    for type_, (name, field) in zip(row, fields.items(), strict=False):
+        if any(_of_types(name, type_, field)):
+            yield Difference(name, f"is not where __row_pos__ has it: {_REMEDY}")
+            return
 
 
 # -- Types
@@ -214,20 +264,26 @@ def _declared(columns: type[Any]) -> Iterator[tuple[str, Any]]:
             continue
         if cls.__module__.startswith("sqlalchemy."):
             continue
-        annotations = _annotations(cls)
-        for name in (*annotations, *(name for name, value in vars(cls).items() if isinstance(value, Column))):
-            if name.startswith("__") and name.endswith("__"):
-                continue
-            value = vars(cls).get(name)
-            given = value.name if isinstance(value, Column) else None
-            yield str(given or name), _of_annotation(annotations.get(name), cls, name)
-        for overload in get_overloads(vars(cls)["__getitem__"]) if "__getitem__" in vars(cls) else ():
-            yield from _of_overload(overload, cls)
+        yield from _by_annotation(cls)
+        yield from _by_overload(cls)
+
+
+def _by_annotation(cls: type[Any]) -> Iterator[tuple[str, Any]]:
+    annotations = _annotations(cls)
+    for name in (*annotations, *(name for name, value in vars(cls).items() if isinstance(value, Column))):
+        if name.startswith("__") and name.endswith("__"):
+            continue
+        value = vars(cls).get(name)
+        given = value.name if isinstance(value, Column) else None
+        yield str(given or name), _of_annotation(annotations.get(name), cls, name)
+
+
+def _by_overload(cls: type[Any]) -> Iterator[tuple[str, Any]]:
+    for overload in get_overloads(vars(cls)["__getitem__"]) if "__getitem__" in vars(cls) else ():
+        yield from _of_overload(overload, cls)
 
 
 def _annotations(cls: type[Any]) -> dict[str, Any]:
-    from lazy_alchemy._declarations import own_annotations
-
     return {
         name: annotation
         for name, annotation in own_annotations(cls).items()
@@ -236,23 +292,28 @@ def _annotations(cls: type[Any]) -> dict[str, Any]:
 
 
 def _of_annotation(annotation: Any, cls: type[Any], name: str) -> Any:
+    return next(iter(_arguments(annotation, cls, name)), _UNKNOWN)
+
+
+def _arguments(annotation: Any, cls: type[Any], name: str) -> tuple[Any, ...]:
+    """Return what stands in the brackets of an annotation; nothing where it cannot be resolved."""
     text = getattr(annotation, "__forward_arg__", annotation)
     if not isinstance(text, str):
-        arguments = get_args(annotation)
-        return arguments[0] if arguments else _UNKNOWN
+        return get_args(annotation)
     # Only what is within: ``Column`` itself is often imported for type checkers alone.
     try:
         node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.Constant):
             node = ast.parse(str(node.value).strip(), mode="eval").body
     except SyntaxError:
-        return _UNKNOWN
+        return ()
     if not isinstance(node, ast.Subscript):
-        return _UNKNOWN
+        return ()
+    within = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     try:
-        return evaluate(ast.unparse(node.slice), cls, f"{cls.__qualname__}.{name}")
+        return tuple(evaluate(f"[{', '.join(map(ast.unparse, within))}]", cls, f"{cls.__qualname__}.{name}"))
     except (Unresolved, TypeError):  # TypeError: `"Later" | None`, which no type is on the versions before 3.14
-        return _UNKNOWN
+        return ()
 
 
 def _of_overload(overload: Any, cls: type[Any]) -> Iterator[tuple[str, Any]]:

@@ -198,7 +198,7 @@ def _without_any(type_: Any, anything: Any) -> Any:
 def _without_literal(type_: Any) -> Any:
     """Return a type with ``str`` for an enum's labels, of which pyright would infer no row at all. Any: any type."""
     if get_origin(type_) is Literal:
-        return type(get_args(type_)[0])
+        return str
     if get_origin(type_) in (Union, types.UnionType):
         return Union[tuple(map(_without_literal, get_args(type_)))]  # noqa: UP007  of a number of members
     return type_
