@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Column, MetaData, String, Table, select, types
+from sqlalchemy import Column, MetaData, String, Table, select, type_coerce, types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SAWarning
 
@@ -104,7 +104,7 @@ MARIADB: dict[str, list[Any]] = {
     "float": [1e39, NAN, INF],
     "float unsigned": [-1],
     "float(7,4)": [1000, 999.99999, -999.99995],
-    "double": ["NaN", "1e309"],
+    "double": ["NaN", "1e309", INF],
     "double(8,3)": ["100000", "99999.9995", "-99999.9999"],
     "double(8,3) unsigned": ["99999.9995", "-1"],
     "bit(12)": [-1, 4096],
@@ -265,6 +265,15 @@ def test_a_key_that_mariadb_would_replace_is_refused(mariadb_db: Database) -> No
         assert not accepted(model, {"id": 2**31})
         assert 1 == model.model_json_schema()["properties"]["id"]["minimum"]
     assert accepted(table.as_pydantic(), {"id": 0})
+
+
+def test_a_double_of_mariadb_is_sent_as_it_is(mariadb_db: Database) -> None:
+    """A number too small for the ten places of a Decimal is stored, and can be read as a float."""
+    table = make(mariadb_db, "a DOUBLE")
+    sent = table.as_pydantic_insert().model_validate({"a": Decimal("1e-90")}).model_dump(exclude_unset=True)
+    with mariadb_db.engine.begin() as connection:
+        connection.execute(table.insert(), sent)
+        assert 1e-90 == connection.scalar(select(type_coerce(table.c.a, types.Float)))
 
 
 def test_a_text_has_the_character_set_of_its_table(mariadb_db: Database) -> None:

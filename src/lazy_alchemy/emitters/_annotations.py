@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import types
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sqlalchemy import types as sqltypes
@@ -75,6 +76,8 @@ class Annotations:
         python = self.map.python_type(type_) if python is None else python
         if python is bytes:
             return Annotated[bytes, Base64(self._most_bytes(type_))]
+        if python is Decimal and self.limits.is_sent_as_float(type_):
+            python = float
         if is_mysql_boolean(type_):
             return bool if self.limits.sent else Annotated[bool, MySQLBoolean()]
         if isinstance(type_, mysql.ENUM) and not self.limits.sent and type_.enums:

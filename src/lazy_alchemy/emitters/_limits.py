@@ -141,6 +141,13 @@ class Limits:
         """Return the annotations that say which lists may be within the list that is an array."""
         return (Check(rectangular),) if self.sent else ()
 
+    def is_sent_as_float(self, type_: TypeEngine[Any]) -> bool:
+        """Return whether ``type_`` is a DOUBLE of MySQL, which SQLAlchemy reads as a Decimal.
+
+        A Decimal goes to the database as a literal of up to 65 digits, and what is beyond these is lost.
+        """
+        return self.sent and self.dialect == "mysql" and isinstance(type_, sqltypes.Float) and bool(type_.asdecimal)
+
     def largest(self, type_: TypeEngine[Any]) -> object:
         """Return the bound of a discrete range that has no next one; None for any other range, and for what is read."""
         return next((last for known, last in _DISCRETE if isinstance(type_, known)), None) if self.sent else None
@@ -180,10 +187,8 @@ class Limits:
 
     def _float(self, type_: sqltypes.Float[Any]) -> Iterator[Any]:
         unsigned = 0 if getattr(type_, "unsigned", False) or getattr(type_, "zerofill", False) else None
-        if type_.asdecimal:  # as SQLAlchemy reads MySQL's DOUBLE
+        if type_.asdecimal and not self.is_sent_as_float(type_):
             yield Field(ge=-_LARGEST_DOUBLE if unsigned is None else unsigned, le=_LARGEST_DOUBLE)
-            if self.sent and type_.precision is not None and (scale := getattr(type_, "scale", None)) is not None:
-                yield _rounded_below(type_.precision, scale)
             if self.sent:
                 yield _ANY_NUMBER
             return
@@ -191,10 +196,10 @@ class Limits:
             yield Field(allow_inf_nan=False)
         if unsigned is not None:
             yield Field(ge=unsigned)
-        precision = getattr(type_, "precision", None)
-        if isinstance(type_, mysql.FLOAT) and type_.scale is not None and precision is not None:
+        precision, scale = type_.precision, getattr(type_, "scale", None)
+        if self.dialect == "mysql" and precision is not None and scale is not None:
             if self.sent:
-                yield _rounded_below(precision, type_.scale)
+                yield _rounded_below(precision, scale)
         elif self.sent and (
             isinstance(type_, mysql.FLOAT) or (self.dialect == "postgresql" and isinstance(type_, sqltypes.REAL))
         ):
