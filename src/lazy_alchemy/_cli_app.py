@@ -171,6 +171,9 @@ def generate(  # noqa: PLR0917  typer makes options of them
         str, typer.Option("--target", metavar="VERSION", help="The oldest SQLAlchemy that it is for: 2.0 or 2.1.")
     ] = "2.0",
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that was not generated.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit status 1 when FILE is not what would be written.")
+    ] = False,
 ) -> None:
     """Write a module with typed tables, models and a registry class. Nothing in it talks to the database."""
     from lazy_alchemy._cli_generate import generate_module
@@ -186,6 +189,7 @@ def generate(  # noqa: PLR0917  typer makes options of them
             models=models,
             target=target,
             force=force,
+            check=check,
         )
     if said:
         _console().print(printable(said), soft_wrap=True)

@@ -17,7 +17,7 @@ from lazy_alchemy._cli_text import one_line, printable
 from lazy_alchemy._declarations import Unresolved, declared_columns, declared_insert
 from lazy_alchemy._drift import Difference, differences, outgrown
 from lazy_alchemy._errors import ModelError, TableNotFoundError
-from lazy_alchemy._generate import ForeignFileError, generate, require_own, write
+from lazy_alchemy._generate import ForeignFileError, differs, generate, require_own, write
 from lazy_alchemy._registry import LazyDBMeta
 from lazy_alchemy.emitters.source import Models, Target
 
@@ -42,23 +42,27 @@ def generate_module(
     models: str,
     target: str,
     force: bool,
+    check: bool = False,
 ) -> str:
     """Do what ``lazy-alchemy generate`` does, and return what it says at the end; nothing if it wrote to stdout.
 
     Raises:
-        CommandError: An argument, the database or the file is not as it should be.
+        CommandError: An argument, the database or the file is not as it should be; with ``check``, also if it is not
+            what would be written, and nothing is written in any case.
         TableNotFoundError: A table does not exist.
     """
     path = None if output == "-" else Path(output)
     kinds: Any = _words(models, "--models", get_args(Models))  # Any: a list of literals, as checked
     known: Any = _words(target, "--target", get_args(Target))  # Any: likewise
     names = [name for text in tables for name in _names(text)]
+    if check and path is None:
+        raise CommandError("--check compares a file: name it with -o")
     if path is not None:
         if not path.parent.is_dir():
             raise CommandError(f"no such directory: {path.parent}")
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it: -o {path / 'db.py'}")
-        if not force:
+        if not force and not check:
             with _own_file():
                 require_own(path)
     with database(url, schema) as engine, _progress() as bar:
@@ -84,9 +88,12 @@ def generate_module(
         return ""
     count = sum(line.startswith("class ") and "Columns" in line.partition("(")[2] for line in text.splitlines())
     try:
-        changed = write(path, text)
+        changed = differs(path, text) if check else write(path, text)
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}") from None
+        raise CommandError(f"{path} cannot be {'read' if check else 'written'}: {error.strerror}") from None
+    if check and changed:
+        said = "is not what would be written: generate it anew" if path.exists() else "does not exist: generate it"
+        raise CommandError(f"{path} {said}")
     tables_said = "1 table" if count == 1 else f"{count} tables"
     return f"{path}: {tables_said}, {'written' if changed else 'unchanged'}"
 

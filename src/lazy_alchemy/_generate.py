@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lazy_alchemy._tables import CustomTable
     from lazy_alchemy.emitters.source import Models, Target
 
-__all__ = ["ForeignFileError", "generate", "require_own", "write"]
+__all__ = ["ForeignFileError", "differs", "generate", "require_own", "write"]
 
 
 class ForeignFileError(LazyAlchemyError):
@@ -145,19 +145,27 @@ def require_own(path: Path) -> None:
         )
 
 
+def differs(path: Path, text: str) -> bool:
+    """Return whether a file has another content than ``text``, or does not exist.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return not path.exists() or path.read_bytes() != text.encode("utf-8")
+
+
 def write(path: Path, text: str) -> bool:
     """Write a file as a whole or not at all, and return whether it had another content before.
 
     Raises:
         OSError: It cannot be written; what was there stays.
     """
-    content = text.encode("utf-8")
-    if path.exists() and path.read_bytes() == content:
+    if not differs(path, text):
         return False
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(text.encode("utf-8"))
         # As a file that is opened for writing would have it: mkstemp lets nobody else read.
         mask = os.umask(0)
         os.umask(mask)
