@@ -37,7 +37,7 @@ POSTGRESQL: dict[str, list[Any]] = {
     "numeric(2,4)": ["0.01", "0.00001"],
     "real": [1e39, 1e-50, NAN, INF],
     "double precision": ["x", NAN, INF, "Infinity"],
-    "money": ["a lot", "1.2.3", "92233720368547758.08", "-92,233,720,368,547,758.09"],
+    "money": ["a lot", "1.2.3", "92233720368547758.08", "-92,233,720,368,547,758.09", "\u0663"],
     "char(3)": ["abcd", "\0", HALF],
     "varchar(5)": ["abcdef", "\0", HALF],
     "varchar": ["\0"],
@@ -73,11 +73,11 @@ POSTGRESQL: dict[str, list[Any]] = {
     "positive": [0, 101],
     "short": ["", "abc"],
     "flavour": ["bitter"],
-    "int4range": [{"lower": 2, "upper": 1}, {"lower": 2**31}, {"bounds": "<>"}, "[1,2)"],
+    "int4range": [{"a": 1}, {"uper": 3}, {"lower": 2, "upper": 1}, {"lower": 2**31}, {"bounds": "<>"}, "[1,2)"],
     "int8range": [{"upper": 2**63 - 1, "bounds": "[]"}, {"lower": 2**63 - 1, "bounds": "()"}],
     "daterange": [{"upper": "9999-12-31", "bounds": "(]"}, {"lower": "9999-12-31", "bounds": "(]"}],
     "tstzrange": [{"lower": "2020-01-01T00:00:00"}, {"lower": "0001-01-01T00:00:00+14:00"}],
-    "int4multirange": [[{"lower": 2, "upper": 1}], [{"lower": 1}, {"upper": 2**31 - 1, "bounds": "[]"}]],
+    "int4multirange": [[{"uper": 3}], [{"lower": 2, "upper": 1}], [{"lower": 1}, {"upper": 2**31 - 1, "bounds": "[]"}]],
     "inet": ["10.0.0.256", "x", "fe80::1%eth0", "fe80::1%eth0/64"],
     "cidr": ["10.0.0.1/8", "fe80::%eth0/64"],
     "macaddr": ["08:00:2b:01:02", "x"],
@@ -415,7 +415,9 @@ def test_types_that_are_text_to_every_driver_are_known_by_name(
         assert {"id": 1, **row} == table.as_pydantic().model_validate(
             connection.execute(select(table)).one()
         ).model_dump()
-    assert not accepted(table.as_pydantic_insert(), {**row, "a": 5})
+    for name in "ab":
+        for wrong in (5, f"{row[name]}\0", f"{row[name]}{HALF}"):
+            assert not accepted(table.as_pydantic_insert(), {**row, name: wrong})
     wrong = ["10.0.0.256", "10.0.0.1/8", "", "fe80::1%eth0"] if db.is_mariadb else []
     wrong_pairs = [*((name, one) for name in "ab" for one in wrong), *zip("ba", value if wrong else [], strict=False)]
     assert not any(accepted(table.as_pydantic_partial(), {name: one}) for name, one in wrong_pairs)

@@ -55,7 +55,9 @@ _MOST_BYTES: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
     (sqltypes.TEXT, 2**16 - 1),
     (sqltypes.BLOB, 2**16 - 1),
 )
-_ADDRESSES = {"inet4": ipaddress.IPv4Address, "inet6": ipaddress.IPv6Address}  # of MariaDB
+# Texts of which SQLAlchemy has no type, by the database's name: MariaDB's addresses, and what PostgreSQL parses.
+_ADDRESSES = {"inet4": ipaddress.IPv4Address, "inet6": ipaddress.IPv6Address}
+_PARSED = ("xml", "jsonpath")
 # The character sets of MariaDB of whose characters Python's encoding has all, by the encoding.
 _CHARSETS = {
     "latin1": "cp1252",
@@ -90,7 +92,7 @@ _DISCRETE: tuple[tuple[tuple[type[Any], ...], object], ...] = (
     ((postgresql.INT8RANGE, postgresql.INT8MULTIRANGE), 2**63 - 1),
     ((postgresql.DATERANGE, postgresql.DATEMULTIRANGE), datetime.date.max),  # the last that Python has
 )
-_MONEY = r"^-?\$?\d{1,3}(,?\d{3})*(\.\d{1,2})?$"
+_MONEY = r"^-?\$?[0-9]{1,3}(,?[0-9]{3})*(\.[0-9]{1,2})?$"
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,11 @@ class Limits:
             # "No value was specified for the AUTO_INCREMENT column, so MySQL assigned sequence numbers automatically.
             # You can also explicitly assign 0 to the column" (MySQL Reference Manual, "Using AUTO_INCREMENT").
             return (Field(ge=1),)
-        if self.sent and (version := _ADDRESSES.get((database_name(column, column.table) or "").lower())):
+        name = (database_name(column, column.table) or "").lower() if self.sent else ""
+        if version := _ADDRESSES.get(name):
             return (Check(storable_address(version)),)
+        if name in _PARSED:
+            return (Check(storable_text(None, None, nul=False)),)
         return ()
 
     def of(self, type_: TypeEngine[Any]) -> tuple[Any, ...]:

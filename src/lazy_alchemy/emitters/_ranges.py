@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import ConfigDict
 from pydantic_core import core_schema
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
@@ -70,7 +71,9 @@ class RangeOf:
         make: Any = TypedDict  # Any: of a TypedDict whose types are known at run time only
         bounds = Literal["[)", "(]", "[]", "()"]
         fields = {"lower": bound, "upper": bound, "bounds": bounds, "empty": bool}
-        return make(self.name, {key: NotRequired[type_] for key, type_ in fields.items()})
+        parts = make(self.name, {key: NotRequired[type_] for key, type_ in fields.items()})
+        parts.__pydantic_config__ = ConfigDict(extra="forbid")
+        return parts
 
     def _range(self, parts: dict[str, Any]) -> Range[Any]:
         lower, upper, bounds = parts.get("lower"), parts.get("upper"), parts.get("bounds", "[)")
