@@ -37,7 +37,15 @@ def test_every_job_prints_its_figures(tmp_path: Path) -> None:
         "100 threads",
     ):
         assert re.search(rf"^\| {job}.*\| \d+ \(\d+", text, re.MULTILINE), f"{job}\n{text}"
-    for job in ("15 trio tasks", "hit with TTL", "hit, awaited, trio", "as_sqlmodel", "memory of 100", "import"):
+    for job in (
+        "15 trio tasks",
+        "hit with TTL",
+        "hit, awaited, trio",
+        "as_sqlmodel",
+        "memory of 100",
+        "import",
+        "generate",
+    ):
         assert f"| {job}" in text
     assert "what it was before" not in text
 

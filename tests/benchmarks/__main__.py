@@ -71,7 +71,19 @@ def _measured(server: Server, arguments: argparse.Namespace) -> Iterator[Result]
     turns = arguments.turns
     wanted = {
         name
-        for name in ("cold", "warm", "some", "all", "revalidation", "threads", "tasks", "hits", "emitting", "memory")
+        for name in (
+            "cold",
+            "warm",
+            "some",
+            "all",
+            "revalidation",
+            "threads",
+            "tasks",
+            "hits",
+            "emitting",
+            "generating",
+            "memory",
+        )
         if arguments.jobs in name
     }
     for size in arguments.sizes:
@@ -103,6 +115,8 @@ def _measured(server: Server, arguments: argparse.Namespace) -> Iterator[Result]
                 yield jobs.crowd_of_tasks(url, size, few, backend="asyncio")
                 yield jobs.crowd_of_tasks(url, size, few, backend="trio")
                 yield jobs.crowd_of_tasks(url, size, few, backend="asyncio", number=jobs.CROWD)
+            if "generating" in wanted:
+                yield jobs.generating(engine, size)
             if server.name == "sqlite":  # nothing of these asks a database
                 if "hits" in wanted:
                     yield from jobs.hits(engine, workload.table_name(7), turns)

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, MetaData, Table, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import LazyDB, LazyTable, get_async_lazy_class, get_lazy_class
+from lazy_alchemy._generate import generate
 from tests.workload import table_name
 
 from . import fresh
@@ -340,6 +341,18 @@ def emitting(engine: Engine, count: int, turns: int) -> Iterator[Result]:
             if turn:
                 figures.seconds.append((time.perf_counter() - began) / len(names))
         yield Result(job, figures)
+
+
+def generating(engine: Engine, count: int) -> Result:
+    """The module of every table, with Pydantic and SQLModel classes; once."""
+    figures = Figures()
+    fresh = engine.execution_options()
+    with counted(fresh) as statements:
+        began = time.perf_counter()
+        generate(fresh, models=("pydantic", "sqlmodel"))
+        figures.seconds.append(time.perf_counter() - began)
+    figures.statements = statements.count
+    return Result(f"generate, N = {count}", figures)
 
 
 def memory(engine: Engine, count: int) -> Result:
