@@ -57,7 +57,7 @@ def generate(
         progress: Is called after each table.
 
     What cannot be read is left out with a warning that names it and says why, unless ``tables`` names it or nothing
-    else is there; so is, as ``Any``, the type of a column that nobody knows.
+    else is there. A column of a type that nobody knows has a warning too.
 
     Raises:
         TableNotFoundError: Some of ``tables`` do not exist.

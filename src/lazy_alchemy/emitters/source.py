@@ -107,7 +107,7 @@ def module_source(
         models: As of ``SourceEmitter``.
         target: As of ``SourceEmitter``.
         progress: Is called after each table.
-        unknown: Is told of each column whose type nobody knows, and which is ``Any`` therefore.
+        unknown: Is told of each column whose type nobody knows: ``object`` as a column, and ``Any`` in models.
 
     Raises:
         ModelError: An option cannot be.
@@ -188,7 +188,8 @@ def _types(table: Table, unknown: Callable[[str], object] | None) -> TypeMap:
         if unknown is not None:
             name = database_name(column, table) or spelling(column.type)
             where = f"column {str(column.name)!r} of table {table.fullname!r}"
-            unknown(f"Nobody knows what the type {name!r} of {where} is in Python: it is Any.")
+            said = f"Nobody knows what the type {name!r} of {where} is in Python"
+            unknown(f"{said}: it is object in the columns class, and Any in models.")
         return Any
 
     return TypeMap(unknown=is_any)
