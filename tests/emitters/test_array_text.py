@@ -107,12 +107,12 @@ def test_an_array_that_could_not_be_read_again(postgresql_db: Database, driver: 
     postgresql_db.execute("CREATE EXTENSION hstore", "CREATE TABLE t (id serial PRIMARY KEY, a hstore[])")
     engine = create_engine(postgresql_db.url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool)
     table = get_lazy_class(engine).t
-    try:
-        new = table.as_pydantic_insert().model_validate({"a": [{"a": "1"}, None]})
-    except ValidationError as error:
-        assert ["array_items"] == [one["type"] for one in error.errors()]
-        assert driver == "pg8000"
+    given = {"a": [{"a": "1"}, None]}
+    if driver == "pg8000":
+        with pytest.raises(ValidationError, match="array_items"):
+            table.as_pydantic_insert().model_validate(given)
         return
+    new = table.as_pydantic_insert().model_validate(given)
     with engine.begin() as connection:
         connection.execute(table.insert(), new.model_dump(exclude_unset=True))
         assert [{"a": "1"}, None] == table.as_pydantic().model_validate(connection.execute(select(table)).one()).a  # type: ignore[attr-defined]
