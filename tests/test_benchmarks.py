@@ -10,6 +10,7 @@ import pytest
 
 from .benchmarks import report
 from .benchmarks.proxy import Proxy
+from .databases import LEAN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .databases import Database
 
 
+@pytest.mark.skipif(LEAN, reason="it takes long, and the other runs of the suite have it")
 def test_every_job_prints_its_figures(tmp_path: Path) -> None:
     """`python -m tests.benchmarks` measures every job and writes the figures between the marks of a page."""
     page = tmp_path / "performance.md"

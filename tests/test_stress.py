@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 THREADS = 32
 TABLES = 50
 ROUNDS = 50 if LEAN else 200
-FEWER_ROUNDS = 5 if LEAN else 20  # where every access asks the database
+FEWER_ROUNDS = 5 if LEAN else 10  # where every access asks the database
 
 
 class CountingReflector(InspectorReflector):

@@ -28,19 +28,15 @@ every_thread = pytest.mark.parametrize("place", THREADED, ids=str, indirect=True
 TASKS = 200
 TABLES = [f"t{number}" for number in range(20)]
 
-PARTS = 5
-FULL = {
-    "asyncio-sqlite",
-    "uvloop-sqlite",
-    "trio-sqlite",
-    "asyncio-sqlite+aiosqlite",
-    "asyncio-postgresql+asyncpg",
-}
+FULL = () if LEAN else ("asyncio-sqlite", "trio-sqlite", "asyncio-postgresql+asyncpg")
+"""The ways that are tried five hundred rounds, in parts; the others are tried fifty."""
 
 
-def rounds(way: Way) -> int:
-    """Return how many rounds of cancellation a way has in each part: five hundred in all, or fifty."""
-    return (500 if not LEAN and str(way) in FULL else 50) // PARTS
+def parts() -> list[tuple[Way, int, int]]:
+    """Return each way, a number, and how many rounds it has in the part of that number."""
+    return [
+        (way, part, 100 if str(way) in FULL else 50) for way in LOOPS for part in range(5 if str(way) in FULL else 1)
+    ]
 
 
 @every_loop
@@ -128,11 +124,9 @@ def test_threads_are_few(place: Place) -> None:
     place.run(main)
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-@every_loop
-def test_random_cancellation(place: Place, part: int) -> None:
+@pytest.mark.parametrize(("place", "part", "count"), parts(), ids=str, indirect=["place"])
+def test_random_cancellation(place: Place, part: int, count: int) -> None:
     """Whoever is cancelled when, everybody else gets their table, each is read once a generation, nothing leaks."""
-    count = rounds(place.way)
     rnd = random.Random(f"{place.way} {part}")
 
     async def main() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from lazy_alchemy.reflectors import PostgresReflector
 from lazy_alchemy.reflectors import _postgresql_sql as sql
-from tests.databases import LEAN, warm
+from tests.databases import warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,7 +106,7 @@ def test_never_half_old_half_new(postgresql_db: Database, change: str) -> None:
     assert now() == states[0]
     seen = [0, 0]
     with going_on(postgresql_db, itertools.cycle(changes)):
-        until = time.monotonic() + (1 if LEAN else 3)
+        until = time.monotonic() + 1
         while time.monotonic() < until:
             info = now()
             assert info in states
@@ -180,7 +180,7 @@ def test_one_version_of_a_name(postgresql_db: Database, change: str) -> None:
     engine = warm(postgresql_db.make_engine(isolation_level="AUTOCOMMIT"))
     seen: set[str] = set()
     with going_on(postgresql_db, (rename.format(old=number, new=number + 1) for number in itertools.count())):
-        until = time.monotonic() + (1 if LEAN else 2)
+        until = time.monotonic() + 1
         while time.monotonic() < until:
             with engine.connect() as connection:
                 info = PostgresReflector().reflect(connection, ["t"], schema=None)["t"]
