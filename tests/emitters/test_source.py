@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, inspect
 from sqlalchemy.pool import StaticPool
@@ -100,8 +100,24 @@ def database_of(schema: list[Any]) -> Engine:
     return engine
 
 
+def drawn_schemas(count: int) -> list[list[Any]]:
+    """Return schemas as hypothesis draws them for the tests of any schema."""
+    found: list[list[Any]] = []
+
+    @settings(max_examples=count, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(schemas)
+    def collect(schema: list[Any]) -> None:
+        found.append(schema)
+
+    collect()
+    return found
+
+
 def write_traps(directory: Path) -> None:
-    """Generate modules of every name: of a table with a column that is called as it is, and of a column among others."""
+    """Generate modules of drawn schemas, and of every name: of a table with a column called as it is, and among others."""
+    for number, schema in enumerate(drawn_schemas(6 if LEAN else 12)):
+        text = generate(database_of(schema), models=("pydantic", "sqlmodel"))
+        (directory / f"drawn_{number}.py").write_text(text, encoding="utf-8")
     drawn = random.Random(1)
     distinct = list({_unique(name): name for name in NAMES if not name.startswith("sqlite_")}.values())
     columns = [(name, drawn.choice(TYPES), drawn.random() < 0.5, "") for name in distinct]
@@ -167,7 +183,7 @@ class TestAnySchema:
     @pytest.mark.timeout(600)
     @pytest.mark.xdist_group("mypy")  # whose cache it shares
     def test_module_passes_mypy(self, tmp_path: Path, mypy_cache: Path) -> None:
-        """Modules of every trap and every awkward name pass mypy --strict, for both targets."""
+        """Modules of drawn schemas, every trap and every awkward name pass mypy --strict, for both targets."""
         write_traps(tmp_path)
         config = ROOT / "typecheck" / "mypy.ini"
         done = subprocess.run(
@@ -190,7 +206,7 @@ class TestAnySchema:
     @pytest.mark.timeout(600)
     @pytest.mark.xdist_group("pyright")
     def test_module_passes_pyright(self, tmp_path: Path) -> None:
-        """Modules of every trap and every awkward name pass pyright in strict mode, for both targets."""
+        """Modules of drawn schemas, every trap and every awkward name pass pyright in strict mode, for both targets."""
         write_traps(tmp_path)
         (tmp_path / "pyrightconfig.json").write_text(
             json.dumps({"typeCheckingMode": "strict", "enableTypeIgnoreComments": False, "include": ["*.py"]})
