@@ -13,7 +13,7 @@ from lazy_alchemy._tableinfo import TableKind
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
 
-__all__ = ["ROW_NUMBER", "Lacking", "kinds_of", "mysql_kinds", "sqlite_kinds", "views"]
+__all__ = ["ROW_NUMBER", "Lacking", "kind_of", "kinds_of", "mysql_kinds", "sqlite_kinds", "views"]
 
 # Rows of name, type and "is temporary". The names go in as parameters.
 _POSTGRESQL_KINDS = """
@@ -64,7 +64,7 @@ def kinds_of(connection: Connection, wanted: list[str] | None, schema: str | Non
     dialect = connection.dialect.name
     if dialect == "postgresql":
         rows = _rows(connection, _POSTGRESQL_KINDS, "c.relname", wanted, schema=schema)
-        return {name: _kind(kind, temporary) for name, kind, temporary in rows}
+        return {name: kind_of(kind, temporary) for name, kind, temporary in rows}
     if dialect == "sqlite":
         return sqlite_kinds(connection, wanted, schema)[0]
     if dialect in ("mysql", "mariadb"):
@@ -78,10 +78,10 @@ def mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | 
     query = _MYSQL_KINDS.format(temporary=_MARIADB_TEMPORARY if family.is_mariadb else "0")
     rows = _rows(connection, query, "table_name", wanted, schema=schema)
     if wanted is None:
-        return {row[0]: _kind(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
+        return {row[0]: kind_of(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
     # The catalog compares names without regard to case whether the server does so or not.
     fold = str.lower if rows and int(rows[0][3]) else str
-    kinds = {fold(row[0]): _kind(row[1], row[2]) for row in rows}
+    kinds = {fold(row[0]): kind_of(row[1], row[2]) for row in rows}
     if rows and int(rows[0][4]):
         for row in rows:
             if row[1] != "SYSTEM VIEW" and _is_hidden(connection, row[0], schema):
@@ -130,7 +130,7 @@ def sqlite_kinds(
     if wanted is None:
         query = f"SELECT name, type, temporary FROM ({query}) WHERE {tables_and_views}"  # noqa: S608 - schema is quoted
         rows = connection.exec_driver_sql(query).all()
-        return {row[0]: _kind(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
+        return {row[0]: kind_of(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
     # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
     marks = ", ".join("?" * len(wanted))
     query = f"SELECT * FROM ({query}) WHERE name COLLATE NOCASE IN ({marks}) AND {tables_and_views}"  # noqa: S608
@@ -139,7 +139,7 @@ def sqlite_kinds(
     folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
     found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
     lacking = {name: _lacking(*row[3:]) for name, row in found.items()}
-    return {name: _kind(*row[1:3]) for name, row in found.items()}, lacking
+    return {name: kind_of(*row[1:3]) for name, row in found.items()}, lacking
 
 
 def _lacking(definition: str | None, origins: str | None) -> set[str]:
@@ -171,7 +171,8 @@ def _rows(
     return list(map(tuple, connection.execute(statement, {**parameters, "names": wanted})))
 
 
-def _kind(code: str, temporary: object) -> TableKind:
+def kind_of(code: str, temporary: object) -> TableKind:
+    """Return the kind that a catalog has a code for: PostgreSQL's ``relkind``, MariaDB's and SQLite's type."""
     kind = _KINDS.get(code, TableKind.TABLE)
     return _TEMPORARY.get(kind, kind) if temporary else kind
 

@@ -19,9 +19,9 @@ from lazy_alchemy._tableinfo import (
     IndexInfo,
     KeyInfo,
     TableInfo,
-    TableKind,
 )
 from lazy_alchemy._typeinfo import Options
+from lazy_alchemy.reflectors._kinds import kind_of
 from lazy_alchemy.reflectors._postgresql_sql import unquoted
 from lazy_alchemy.reflectors._postgresql_types import TypesOf, UncertainError, UnsettledError
 from lazy_alchemy.reflectors._version import NEWER_LINE
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables"]
 
-_KINDS = {
-    "r": TableKind.TABLE,
-    "p": TableKind.TABLE,
-    "f": TableKind.FOREIGN_TABLE,
-    "v": TableKind.VIEW,
-    "m": TableKind.MATERIALIZED_VIEW,
-}
-_TEMPORARY = {TableKind.TABLE: TableKind.TEMPORARY_TABLE, TableKind.VIEW: TableKind.TEMPORARY_VIEW}
 _ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _MATCHES = {"f": "FULL", "p": "PARTIAL"}
 _BTREE = "403"
@@ -123,11 +115,10 @@ class Tables:
                 backing.add(facts[3])
                 if facts[1] in keys:
                     keys[facts[1]].append(_key(by_oid[facts[3]], facts[1], str(row[1]), names, comment))
-        kind_ = _KINDS[kind]
         return TableInfo(
             name=name,
             schema=self._schema,
-            kind=_TEMPORARY.get(kind_, kind_) if persistence == "t" else kind_,
+            kind=kind_of(kind, persistence == "t"),
             columns=columns,
             primary_key=keys["p"][0] if keys["p"] else None,
             foreign_keys=tuple(foreign_keys),
