@@ -72,6 +72,8 @@ class ColumnInfo:
         options: Options of one dialect, by their prefixed names.
         unnumbered: Whether it is in a primary key of SQLite that does not number new rows, though SQLAlchemy may take
             it to: ``INT PRIMARY KEY`` is not ``INTEGER PRIMARY KEY``. For models alone.
+        full_type: The type with what SQLAlchemy's leaves out of it, where there is such: within a domain of PostgreSQL
+            lengths, precisions and dimensions, and all CHECKs but one. For models alone.
         type_name: What the database calls the type, where SQLAlchemy has none for it (its NullType). For messages and
             models alone: it does not count in comparisons.
     """
@@ -87,6 +89,7 @@ class ColumnInfo:
     quote: bool | None = None
     options: Options = field(default_factory=Options)
     unnumbered: bool = False
+    full_type: TypeInfo | None = None
     type_name: str | None = field(default=None, compare=False, repr=False)
 
 

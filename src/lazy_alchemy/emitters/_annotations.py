@@ -12,6 +12,8 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
+from lazy_alchemy._typeinfo import TypeInfo
+
 from ._array_text import ArrayText, ItemText
 from ._arrays import FlatArray, NestedArray, unusable
 from ._checks import Check
@@ -20,7 +22,7 @@ from ._encodings import Base64, BitText, MySQLBoolean
 from ._limits import Limits, most_bytes
 from ._own_types import spelling
 from ._ranges import RangeOf
-from ._types import TypeMap, forbids_null, is_mysql_boolean, range_bound
+from ._types import TypeMap, base_of, forbids_null, is_mysql_boolean, range_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,32 +46,41 @@ class Annotations:
     map: TypeMap
     limits: Limits
     # One for all columns of a type, which then are one definition in a JSON schema.
-    _shared: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+    _shared: dict[tuple[str, TypeInfo], Any] = field(
+        default_factory=dict[tuple[str, TypeInfo], Any], repr=False, compare=False
+    )
 
     def of_column(self, field: ModelField) -> Any:
         """Return the type of a field, NULL left out, with all that Pydantic is to know of it."""
         if field.given:
             return field.python_type
-        return _annotated(self.of(field.column.type, field.python_type), self.limits.of_column(field.column))
+        return _annotated(self.of(field.type, field.python_type), self.limits.of_column(field.column))
 
-    def of(self, type_: TypeEngine[Any], python: Any = None) -> Any:
+    def of(self, type_: TypeEngine[Any], python: Any = None, *, in_domain: bool = False, in_array: bool = False) -> Any:
         """Return the Python type of ``type_`` with all that Pydantic is to know of it.
 
         Args:
             type_: A column's type, or that of the items of an array, a domain's base, a range's bounds.
             python: Its Python type where the type itself does not say it.
+            in_domain: Whether it is a domain's base, whose values SQLAlchemy leaves as they are.
+            in_array: Whether it is of the items of an array, be it as a domain's base.
         """
         own = self.map.own.find(type_)
         if own is not ...:
             return own
         if isinstance(type_, postgresql.DOMAIN):
-            base = self.of(type_.data_type)
+            base = self.of(type_.data_type, in_domain=True, in_array=in_array)
             return narrowed(base, type_) if self.limits.sent and not self._is_own(type_.data_type) else base
         if isinstance(type_, sqltypes.ARRAY):
             # isinstance tells nothing of the item type.
             array: sqltypes.ARRAY[Any] = type_  # pyright: ignore[reportUnknownVariableType]
-            items = None if self.limits.sent or self.limits.driver == "asyncpg" else _item_text(array.item_type)
-            return _annotated(self._array(array), () if items is None else (ArrayText(items),))
+            python = self._array(array, in_domain=in_domain)
+            if self.limits.sent or self.limits.driver == "asyncpg":
+                return python
+            unknown = (*_TEXT_IN_ARRAYS, sqltypes.Enum) if in_domain else _TEXT_IN_ARRAYS
+            if not (in_array or isinstance(array.item_type, unknown)):
+                return python
+            return Annotated[python, ArrayText(_item_text(array.item_type), characters=not in_domain)]
         bound = range_bound(type_)
         if bound is not None:
             return self._range(type_, bound[0], many=bound[1])
@@ -99,18 +110,22 @@ class Annotations:
             return most_bytes(type_, self.limits.dialect)
         return None
 
-    def _array(self, type_: sqltypes.ARRAY[Any]) -> Any:
-        item = self.of(type_.item_type)
-        if self.limits.sent and _is_unusable(type_.item_type, self.limits.driver):
+    def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
+        item = self.of(type_.item_type, in_array=True)
+        if self.limits.sent and _is_unusable(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[list[Any], Check(unusable)]
-        if self.limits.sent and isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg":
+        flat = isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg" and not in_domain
+        if self.limits.sent and flat:
             return Annotated[types.GenericAlias(list, (item | None,)), FlatArray()]
+        if isinstance(base_of(type_.item_type), sqltypes.ARRAY):  # of lists, nobody knows which are the items
+            return types.GenericAlias(list, (item if forbids_null(type_.item_type) else item | None,))
         if type_.dimensions is None:
             if item is Any or isinstance(type_.item_type, sqltypes.JSON):
                 # An item may itself be a list.
                 return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
             null = not forbids_null(type_.item_type)
-            return self._named(f"{_word(type_.item_type)}_array", list[Any], lambda name: NestedArray(item, name, null))
+            name = f"{_word(type_.item_type)}_array"
+            return self._named(name, type_.item_type, list[Any], lambda name: NestedArray(item, name, null))
         item = item | None
         for _ in range(type_.dimensions):
             item = types.GenericAlias(list, (item,))
@@ -119,16 +134,18 @@ class Annotations:
     def _range(self, type_: TypeEngine[Any], bound: TypeEngine[Any], *, many: bool) -> Any:
         python: Any = MultiRange if many else postgresql.Range  # Any: generic in what is known now only
         largest = self.limits.largest(type_)
-        return self._named(_word(type_), python, lambda name: RangeOf(self.of(bound), name, many, largest))
+        return self._named(_word(type_), type_, python, lambda name: RangeOf(self.of(bound), name, many, largest))
 
-    def _named(self, name: str, python: Any, annotation: Callable[[str], object]) -> Any:
-        if name not in self._shared:
-            self._shared[name] = Annotated[python, annotation(name)]
-        return self._shared[name]
+    def _named(self, name: str, type_: TypeEngine[Any], python: Any, annotation: Callable[[str], object]) -> Any:
+        key = (name, TypeInfo.of(type_))  # PostgreSQL's BIT(3) and BIT VARYING(4) are spelt alike
+        if key not in self._shared:
+            self._shared[key] = Annotated[python, annotation(name)]
+        return self._shared[key]
 
 
 # Arrays of these one or another of psycopg, psycopg2 and pg8000 gives as text.
 _TEXT_IN_ARRAYS = (
+    postgresql.BIT,
     postgresql.DOMAIN,
     postgresql.CITEXT,
     postgresql.MACADDR,
@@ -142,12 +159,23 @@ _TEXT_IN_ARRAYS = (
 )
 
 
-def _item_text(type_: TypeEngine[Any]) -> ItemText | None:
-    """Return what the text of an item is, where a driver may give the text of the array; None where none does."""
-    if not isinstance(type_, _TEXT_IN_ARRAYS):
-        return None
-    while isinstance(type_, postgresql.DOMAIN):
-        type_ = type_.data_type
+# psycopg2 sends a list of these as ``text[]``, which PostgreSQL makes no domain over an array of them.
+_TEXT_TO_PSYCOPG2 = (
+    sqltypes.Enum,
+    postgresql.BIT,
+    postgresql.CIDR,
+    postgresql.INET,
+    postgresql.MACADDR,
+    postgresql.MACADDR8,
+    postgresql.MONEY,
+    postgresql.TSQUERY,
+    postgresql.TSVECTOR,
+)
+
+
+def _item_text(type_: TypeEngine[Any]) -> ItemText:
+    """Return what the text of an item is, where a driver gives the text of the array."""
+    type_ = base_of(type_)
     if isinstance(type_, sqltypes.JSON):
         return "json"
     if isinstance(type_, sqltypes.LargeBinary):
@@ -155,21 +183,22 @@ def _item_text(type_: TypeEngine[Any]) -> ItemText | None:
     return "offset" if getattr(type_, "timezone", False) else "plain"
 
 
-def _is_unusable(type_: TypeEngine[Any], driver: str | None) -> bool:
+def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
     """Return whether an array of such items cannot be sent, or its row not be read again."""
     if isinstance(type_, postgresql.HSTORE):
         return driver == "pg8000"  # the others know it, where the extension is there when they connect
+    if in_domain and driver == "psycopg2" and isinstance(type_, _TEXT_TO_PSYCOPG2):
+        return True
     if not isinstance(type_, postgresql.DOMAIN):
         return False
-    while isinstance(type_, postgresql.DOMAIN):
-        type_ = type_.data_type
-    return isinstance(type_, postgresql.HSTORE) or range_bound(type_) is not None
+    type_ = base_of(type_)
+    return isinstance(type_, (postgresql.HSTORE, sqltypes.ARRAY)) or range_bound(type_) is not None
 
 
 def _word(type_: TypeEngine[Any]) -> str:
-    """Spell a type as one word, apart from every other: ``VARCHAR_5``, ``mood``."""
+    """Spell a type as one word: ``VARCHAR_5``, ``mood``."""
     name = getattr(type_, "name", None)
-    text = name if isinstance(name, str) else spelling(type_)
+    text = name if isinstance(name, str) else spelling(type_).partition(" COLLATE ")[0]
     zone = "_with_time_zone" if getattr(type_, "timezone", False) else ""
     return re.sub(r"\W+", "_", text).strip("_") + zone
 

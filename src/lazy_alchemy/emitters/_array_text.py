@@ -32,22 +32,24 @@ class ArrayText:
 
     Attributes:
         items: What each item's text is.
+        characters: Whether it may be the list of its characters. SQLAlchemy leaves the text of a domain over an array.
     """
 
     items: ItemText = "plain"
+    characters: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Make a list of the text, before the list is validated."""
         return core_schema.no_info_before_validator_function(self._read, handler(source))
 
     def _read(self, value: Any) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, list) and self.characters:
             characters: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
             if not characters or characters[0] not in ("{", "[") or not all(map(_is_character, characters)):
                 return characters
             value = "".join(characters)
         array = parse_array(value, _READ[self.items]) if isinstance(value, str) else None
-        return value if array is None else array
+        return value if array is None else array  # pyright: ignore[reportUnknownVariableType]  # as above
 
 
 def _is_character(value: object) -> bool:

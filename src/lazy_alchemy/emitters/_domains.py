@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origi
 from pydantic import Field
 from pydantic.fields import FieldInfo
 from sqlalchemy import Integer, Numeric, String
-from sqlalchemy.dialects.postgresql import DOMAIN
 
 from ._checks import Check, refusal
+from ._types import base_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy.dialects.postgresql import DOMAIN
 
 __all__ = ["narrowed"]
 
@@ -23,7 +25,7 @@ _BOUND = re.compile(r"\(?VALUE (?P<operator><=|>=|<|>) \(?'?(?P<number>-?\d+(\.\
 _LENGTH = re.compile(
     r"\(?(char_length|character_length|length)\(\(?VALUE\)?(::[\w ]+)?\) (?P<operator><=|>=|<|>|=) (?P<number>\d+)\)?"
 )
-_LABELS = re.compile(r"\(?\(?VALUE\)?(::[\w ]+)? = ANY \(\(?ARRAY\[(?P<labels>.+)\]\)?(::[\w ]+(\[\])?)?\)\)?")
+_LABELS = re.compile(r"\(?\(?VALUE\)?(::[\w ]+)? = ANY \(\(?ARRAY\[(?P<labels>.+?)\]\)?(::[\w ]+(\[\])?)?\)\)?")
 _LABEL = re.compile(r"\(?'(?P<label>(?:[^'\\]|'')*)'(::[\w ]+)?\)?(::[\w ]+)?(, |$)")
 _WORDS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _TIGHTER = {"lt": min, "le": min, "max_length": min, "gt": max, "ge": max, "min_length": max}
@@ -74,9 +76,7 @@ def _limits(domain: DOMAIN) -> list[_Bound | Check]:
     expression = str(check).strip()
     if expression.startswith("(") and expression.endswith(")") and ") AND (" in expression:
         expression = expression[1:-1]
-    base = domain.data_type
-    while isinstance(base, DOMAIN):
-        base = base.data_type
+    base = base_of(domain)
     is_text = isinstance(base, String)
     if not is_text and not isinstance(base, (Integer, Numeric)):
         return []

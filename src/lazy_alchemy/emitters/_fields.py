@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import ArgumentError
 
 from ._dialects import dialect_of
 from ._names import field_names
-from ._types import TypeMap, forbids_null, python_type
+from ._types import TypeMap, column_infos, forbids_null, python_type
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Table
+    from collections.abc import Mapping
 
-    from lazy_alchemy._tableinfo import TableInfo
+    from sqlalchemy import Column, Table
+    from sqlalchemy.types import TypeEngine
+
+    from lazy_alchemy._tableinfo import ColumnInfo
 
 __all__ = ["ModelField", "is_unnumbered", "model_fields", "numbers_itself"]
 
@@ -26,6 +29,7 @@ class ModelField:
     Attributes:
         name: The field's name, a valid identifier.
         column: The column itself.
+        type: The column's type, with what SQLAlchemy's leaves out of it where the reflector knows that.
         python_type: The type of its values, NULL left out, as a type checker understands it.
         nullable: Whether a row may hold NULL there.
         null_key: Whether it is in a primary key that may be NULL all the same, as SQLite's may.
@@ -37,6 +41,7 @@ class ModelField:
 
     name: str
     column: Column[Any]
+    type: TypeEngine[Any] = field(compare=False)  # each field may have built its own
     python_type: Any
     nullable: bool
     filled: bool
@@ -74,7 +79,10 @@ def model_fields(table: Table, types: TypeMap | None = None) -> tuple[ModelField
     """
     names = field_names(str(column.name) for column in table.columns)
     dialect = dialect_of(table)
-    return tuple(_field(names[str(column.name)], column, table, types, dialect) for column in table.columns)
+    infos = column_infos(table)
+    return tuple(
+        _field(names[str(column.name)], column, _type_of(column, infos), types, dialect) for column in table.columns
+    )
 
 
 def numbers_itself(column: Column[Any]) -> bool:
@@ -89,21 +97,30 @@ def numbers_itself(column: Column[Any]) -> bool:
 
 def is_unnumbered(column: Column[Any]) -> bool:
     """Return whether SQLite is known not to number new rows in this column of a primary key."""
-    if not column.primary_key:
-        return False
-    info: TableInfo | None = vars(column.table).get("_reflected")  # of a table that no accessor loaded there is none
-    return info is not None and any(one.unnumbered for one in info.columns if one.name == column.name)
+    info = column_infos(column.table).get(str(column.name)) if column.primary_key else None
+    return info is not None and info.unnumbered
 
 
-def _field(name: str, column: Column[Any], table: Table, types: TypeMap | None, dialect: str | None) -> ModelField:
+def _type_of(column: Column[Any], infos: Mapping[str, ColumnInfo]) -> TypeEngine[Any]:
+    info = infos.get(str(column.name))
+    return column.type if info is None or info.full_type is None else info.full_type.build()
+
+
+def _field(
+    name: str, column: Column[Any], type_: TypeEngine[Any], types: TypeMap | None, dialect: str | None
+) -> ModelField:
     computed = column.computed is not None
     identity = column.identity
-    type_, given = (python_type(column.type), False) if types is None else types.column_type(column, table, dialect)
+    if types is None:
+        python, given = python_type(type_), False
+    else:
+        python, given = types.column_type(column, type_, dialect)
     return ModelField(
         name=name,
         column=column,
-        python_type=type_,
-        nullable=bool(column.nullable) and not column.primary_key and not forbids_null(column.type),
+        type=type_,
+        python_type=python,
+        nullable=bool(column.nullable) and not column.primary_key and not forbids_null(type_),
         null_key=bool(column.nullable) and is_unnumbered(column),
         filled=(
             numbers_itself(column)

@@ -16,7 +16,7 @@ from ._array_text import ArrayText
 from ._dialects import driver_of
 from ._fields import is_unnumbered, numbers_itself
 from ._limits import Limits
-from ._types import TypeMap
+from ._types import TypeMap, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -164,7 +164,7 @@ def _refusing_none(field: ModelField) -> Callable[..., None]:
 
 def _read_array(field: ModelField, driver: str | None) -> TypeAdapter[Any] | None:
     """Return what makes a list of an array that the driver may give as text; None for every other column."""
-    if not isinstance(field.column.type, ARRAY):
+    if not isinstance(base_of(field.type), ARRAY):
         return None
     type_ = Annotations(TypeMap(), Limits(field.dialect, sent=False, driver=driver)).of_column(field)
     return TypeAdapter(type_) if any(isinstance(item, ArrayText) for item in get_args(type_)) else None

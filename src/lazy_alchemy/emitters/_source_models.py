@@ -182,7 +182,7 @@ def _or_none(type_: str) -> str:
 
 def _in_columns(one: ModelField) -> Any:
     """Return what a column holds. Any: any type; but none of them is Any, of which no row type could be inferred."""
-    anything: Any = JsonValue if isinstance(innermost(one.column.type), sqltypes.JSON) else object
+    anything: Any = JsonValue if isinstance(innermost(one.type), sqltypes.JSON) else object
     return anything if one.python_type is Any else _without_any(one.row_type, anything)
 
 

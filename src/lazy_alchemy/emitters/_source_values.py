@@ -58,7 +58,7 @@ def limits_of(described: Any, *, sent: bool) -> dict[str, str]:
 
 def long_name(one: ModelField, table: Table, own: Scope) -> str:
     """Return what a type is called that is too long to be written at its column."""
-    type_ = innermost(one.column.type)
+    type_ = innermost(one.type)
     if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
         name = "IPAddress" if isinstance(type_, postgresql.INET) else "IPNetwork"
     elif isinstance(type_, sqltypes.Enum) and type_.name:
@@ -100,6 +100,11 @@ class _Described:
             for item in arguments[1:]:
                 text = self._with(item, text, arguments[0])
             return text
+        if origin is list:
+            is_union = get_origin(arguments[0]) in (Union, types.UnionType)
+            item, *null = get_args(arguments[0]) if is_union else arguments
+            if get_origin(item) is Annotated:
+                return f"{self._own.class_(list)}[{self.text(item)}{' | None' if null else ''}]"
         if origin in (Union, types.UnionType) and arguments[-1] == Literal[""]:
             # What MariaDB stores in an enum for what is no label of it, outside of its strict mode.
             rest = self.text(Union[tuple(arguments[:-1])])  # noqa: UP007  of a number of members
@@ -111,7 +116,9 @@ class _Described:
         if isinstance(item, Base64):
             return self._annotated(text, "Base64", "" if item.max_length is None else str(item.max_length))
         if isinstance(item, ArrayText):
-            return self._annotated(text, "ArrayText", "" if item.items == "plain" else string(item.items))
+            items = [] if item.items == "plain" else [string(item.items)]
+            characters = [] if item.characters else ["characters=False"]
+            return self._annotated(text, "ArrayText", ", ".join([*items, *characters]))
         if isinstance(item, (BitText, MySQLBoolean)):
             return self._annotated(text, type(item).__name__, "")
         if isinstance(item, RangeOf):

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["TypeMap", "Unknown", "database_name", "forbids_null", "is_mysql_boolean", "python_type", "range_bound"]
+    from lazy_alchemy._tableinfo import ColumnInfo, TableInfo
+
+__all__ = [
+    "TypeMap",
+    "Unknown",
+    "base_of",
+    "column_infos",
+    "database_name",
+    "forbids_null",
+    "is_mysql_boolean",
+    "python_type",
+    "range_bound",
+]
 
 Unknown = Callable[["Column[Any]"], Any]
 """What is asked for the Python type of a column that nobody knows; None leaves it unknown."""
@@ -107,26 +119,27 @@ class TypeMap:
     unknown: Unknown | None = None
     strict: bool = False
 
-    def column_type(self, column: Column[Any], table: Table, dialect: str | None) -> tuple[Any, bool]:
-        """Return the Python type of a column's values, and whether the user gave it.
+    def column_type(self, column: Column[Any], type_: TypeEngine[Any], dialect: str | None) -> tuple[Any, bool]:
+        """Return the Python type of the values of a column, which is of ``type_``, and whether the user gave it.
 
         Raises:
             ModelError: Nobody knows the type, and the map is strict.
             TypeError: What ``unknown`` returned is no type.
         """
+        table = column.table
         name = database_name(column, table)
-        own = self.own.find(column.type, name)
+        own = self.own.find(type_, name)
         if own is not ...:
             return own, True
-        known = self.python_type(column.type)
-        if known is not Any or not is_unknown(column.type, dialect):
+        known = self.python_type(type_)
+        if known is not Any or not is_unknown(type_, dialect):
             return known, False
         if name is not None and name.lower() in _BY_NAME:
             return _BY_NAME[name.lower()], False
         if self.unknown is not None and (own := self.unknown(column)) is not None:
             where = f"column {str(column.name)!r} of table {table.fullname!r}"
             return checked_type(own, f"unknown: {own!r}, given to {where},"), True
-        said = name or spelling(column.type)
+        said = name or spelling(type_)
         message = (
             f"Nobody knows what the type {said!r} of column {str(column.name)!r} of table {table.fullname!r} is in"
             f" Python; give it a type: types={{{said.partition('(')[0].lower()!r}: ...}}"
@@ -179,6 +192,13 @@ def range_bound(type_: TypeEngine[Any]) -> tuple[TypeEngine[Any], bool] | None:
     return None
 
 
+def base_of(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return what a domain is over, be it by way of others; any other type as it is."""
+    while isinstance(type_, postgresql.DOMAIN):
+        type_ = type_.data_type
+    return type_
+
+
 def forbids_null(type_: TypeEngine[Any]) -> bool:
     """Return whether a type itself is NOT NULL: a domain, or one over such a domain."""
     return isinstance(type_, postgresql.DOMAIN) and (bool(type_.not_null) or forbids_null(type_.data_type))
@@ -198,14 +218,14 @@ def is_mysql_boolean(type_: TypeEngine[Any]) -> bool:
 
 def database_name(column: Column[Any], table: Table) -> str | None:
     """Return what the database calls the type of a column that SQLAlchemy has no type for, where that was kept."""
-    if not isinstance(column.type, sqltypes.NullType):
-        return None
-    reflected: Any = vars(table).get("_reflected")  # Any: of a table that no accessor loaded there is none
-    for info in reflected.columns if reflected is not None else ():
-        if info.name == column.name:
-            name: str | None = getattr(info, "type_name", None)
-            return name
-    return None
+    info = column_infos(table).get(str(column.name)) if isinstance(column.type, sqltypes.NullType) else None
+    return None if info is None else info.type_name
+
+
+def column_infos(table: Table) -> Mapping[str, ColumnInfo]:
+    """Return what the reflector found out about the columns; nothing where no accessor loaded the table."""
+    info: TableInfo | None = vars(table).get("_reflected")
+    return {} if info is None else {column.name: column for column in info.columns}
 
 
 # Types that SQLAlchemy has no class for, and whose values every driver gives as text.

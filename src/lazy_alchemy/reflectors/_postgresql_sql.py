@@ -15,7 +15,7 @@ Nothing here knows what SQLAlchemy makes of the facts. Three rules hold for the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, TextClause
 
-__all__ = ["OLDEST", "Facts", "Row", "read", "unquoted"]
+__all__ = ["OLDEST", "Facts", "Row", "read", "read_types", "unquoted"]
 
 OLDEST: tuple[int, ...] = (12,)
 """The oldest version of PostgreSQL whose catalogs the query reads."""
@@ -61,20 +61,20 @@ class Facts:
         changed: oids of relations that functions may have seen in a later state than the rows tell.
     """
 
-    relations: list[Row]
-    columns: list[Row]
-    formats: list[Row]
-    types: list[Row]
-    collations: list[Row]
-    constraints: list[Row]
-    referred: list[Row]
-    others: list[Row]
-    indexes: list[Row]
-    operator_classes: list[Row]
-    comments: list[Row]
-    parents: list[Row]
-    access_methods: list[Row]
-    changed: list[Row]
+    relations: list[Row] = field(default_factory=list[Row])
+    columns: list[Row] = field(default_factory=list[Row])
+    formats: list[Row] = field(default_factory=list[Row])
+    types: list[Row] = field(default_factory=list[Row])
+    collations: list[Row] = field(default_factory=list[Row])
+    constraints: list[Row] = field(default_factory=list[Row])
+    referred: list[Row] = field(default_factory=list[Row])
+    others: list[Row] = field(default_factory=list[Row])
+    indexes: list[Row] = field(default_factory=list[Row])
+    operator_classes: list[Row] = field(default_factory=list[Row])
+    comments: list[Row] = field(default_factory=list[Row])
+    parents: list[Row] = field(default_factory=list[Row])
+    access_methods: list[Row] = field(default_factory=list[Row])
+    changed: list[Row] = field(default_factory=list[Row])
 
 
 def read(
@@ -99,6 +99,25 @@ def read(
     return Facts(*map(_rows, row))
 
 
+def read_types(connection: Connection, names: Collection[str], schema: str | None) -> tuple[list[Row], Facts]:
+    """Read the types of columns alone; one round trip.
+
+    Args:
+        connection: As for ``read``.
+        names: As for ``read``.
+        schema: As for ``read``.
+
+    Returns:
+        Of each column type, type modifier and collation, the relation's name and the column's; and the types.
+    """
+    parameters: dict[str, object] = {"names": json.dumps(list(names))}
+    if schema is not None:
+        parameters["schema"] = str(schema)
+    row = connection.execute(_types_statement(schema is not None), parameters).one()
+    columns, formats, types, collations = map(_rows, row)
+    return columns, Facts(formats=formats, types=types, collations=collations)
+
+
 def unquoted(name: str) -> str:
     """Return a name that PostgreSQL wrote as SQL text."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
@@ -112,9 +131,9 @@ def _rows(part: str | None) -> list[Row]:
 @cache
 def _statement(version: int, in_schema: bool, table_options: bool, patient: bool) -> TextClause:
     query = _QUERY.format(
-        relations=(_IN_SCHEMA if in_schema else _ON_PATH).format(
-            names=_NAMES.format(given=_GIVEN if patient else _IMPATIENT)
-        ),
+        columns=_columns(in_schema, patient),
+        types=_TYPES,
+        types_of_columns=_TYPES_OF_COLUMNS,
         parents=_PARENTS if table_options else _NO_PARENTS,
         tablespace=_TABLESPACE if table_options else "NULL",
         enforced="k.conenforced" if version >= 18 else "true",  # noqa: PLR2004 - what brought the column
@@ -122,6 +141,18 @@ def _statement(version: int, in_schema: bool, table_options: bool, patient: bool
         nulls_not_distinct="i.indnullsnotdistinct" if version >= 15 else "false",  # noqa: PLR2004
     )
     return text(" ".join(query.split()))  # pg8000 reads it letter by letter
+
+
+@cache
+def _types_statement(in_schema: bool) -> TextClause:
+    columns = _columns(in_schema, patient=True)
+    query = _ONLY_TYPES.format(columns=columns, types=_TYPES, types_of_columns=_TYPES_OF_COLUMNS)
+    return text(" ".join(query.split()))
+
+
+def _columns(in_schema: bool, patient: bool) -> str:
+    names = _NAMES.format(given=_GIVEN if patient else _IMPATIENT)
+    return _COLUMNS.format(relations=(_IN_SCHEMA if in_schema else _ON_PATH).format(names=names))
 
 
 _NAMES = "ARRAY(SELECT pg_catalog.json_array_elements_text(CAST({given} AS pg_catalog.json)))"
@@ -168,31 +199,16 @@ _TABLESPACE = """
     ) END
 """
 
-# Of the object identifiers in it 1259 is pg_class, 2606 pg_constraint and 403 btree: PostgreSQL assigns them by hand.
-# OFFSET 0 keeps the planner from reading a whole catalog for a few rows of it, or from calling a function for more rows
-# than need it. The planner must not know how many names there are: from the cost that it would estimate for a thousand
-# it would compile the query (jit_above_cost), which takes seconds.
-_QUERY = """
+_COLUMNS = """
 WITH RECURSIVE rel AS MATERIALIZED ({relations}),
 col AS MATERIALIZED (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
            a.attgenerated, a.attcollation
     FROM rel AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-),
-con AS MATERIALIZED (
-    SELECT k.oid, k.conname, k.contype, k.conrelid, k.conindid, k.confrelid, k.confupdtype, k.confdeltype,
-           k.confmatchtype, k.condeferrable, k.condeferred, k.connoinherit, k.convalidated, k.conkey, k.confkey,
-           k.conbin, {enforced} AS is_enforced, {set_columns} AS sets_columns
-    FROM rel AS r JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid AND k.contype IN ('p', 'u', 'f', 'c', 'x')
-),
-idx AS MATERIALIZED (
-    SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indisvalid, i.indnkeyatts, i.indkey, i.indclass,
-           i.indoption, i.indpred, i.indexprs, {nulls_not_distinct} AS nulls_not_distinct,
-           c.relname, c.reloptions, c.relam
-    FROM rel AS r JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid
-    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-),
-inh AS MATERIALIZED ({parents}),
+)
+"""
+# The types of the columns, and what they are made of.
+_TYPES = """
 typ AS MATERIALIZED (
     SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
            CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END AS inner_type,
@@ -206,33 +222,8 @@ typ AS MATERIALIZED (
     FROM (SELECT inner_type FROM typ WHERE has_inner = 1) AS i
     CROSS JOIN LATERAL (SELECT y.* FROM pg_catalog.pg_type AS y WHERE y.oid = i.inner_type OFFSET 0) AS t
 )
-SELECT (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
-        pg_catalog.concat_ws(',', r.oid, r.relkind, r.relpersistence, r.relam), r.relname,
-        CASE WHEN r.reloptions IS NOT NULL THEN
-            CAST(pg_catalog.array_to_json(r.reloptions) AS pg_catalog.text) END,
-        {tablespace}
-    ]) AS pg_catalog.text) FROM rel AS r
-), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
-        pg_catalog.concat_ws(',', c.attrelid, c.attnum, c.atttypid, c.atttypmod, c.attnotnull, c.attidentity,
-                             c.attgenerated, c.attcollation),
-        c.attname,
-        CASE WHEN c.atthasdef THEN COALESCE((
-            SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d
-            WHERE d.adrelid = c.attrelid AND d.adnum = c.attnum
-        ), '') END,
-        CASE WHEN c.attidentity <> '' THEN (
-            SELECT CAST(pg_catalog.json_build_object(
-                'always', c.attidentity = 'a', 'start', s.seqstart, 'increment', s.seqincrement,
-                'minvalue', s.seqmin, 'maxvalue', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle
-            ) AS pg_catalog.text)
-            FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = d.objid
-            WHERE d.refclassid = 1259 AND d.refobjid = c.attrelid AND d.refobjsubid = c.attnum
-              AND d.classid = 1259 AND d.objsubid = 0 AND d.deptype = 'i'
-        ) END
-    ]) AS pg_catalog.text) FROM col AS c
-), (
+"""
+_TYPES_OF_COLUMNS = """
     SELECT CAST(pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', c.atttypid, c.atttypmod), pg_catalog.format_type(c.atttypid, c.atttypmod)
     ]) AS pg_catalog.text) FROM (SELECT DISTINCT atttypid, atttypmod FROM col) AS c
@@ -266,6 +257,68 @@ SELECT (
         SELECT attcollation FROM col WHERE attcollation NOT IN (0, 100)
         UNION ALL SELECT typcollation FROM typ WHERE typcollation NOT IN (0, 100)
     )
+"""
+_ONLY_TYPES = """
+{columns},
+{types}
+SELECT (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', c.atttypid, c.atttypmod, c.attcollation), r.relname, c.attname
+    ]) AS pg_catalog.text) FROM col AS c JOIN rel AS r ON r.oid = c.attrelid
+), (
+{types_of_columns}
+)
+"""
+
+# Of the object identifiers in it 1259 is pg_class, 2606 pg_constraint and 403 btree: PostgreSQL assigns them by hand.
+# OFFSET 0 keeps the planner from reading a whole catalog for a few rows of it, or from calling a function for more rows
+# than need it. The planner must not know how many names there are: from the cost that it would estimate for a thousand
+# it would compile the query (jit_above_cost), which takes seconds.
+_QUERY = """
+{columns},
+con AS MATERIALIZED (
+    SELECT k.oid, k.conname, k.contype, k.conrelid, k.conindid, k.confrelid, k.confupdtype, k.confdeltype,
+           k.confmatchtype, k.condeferrable, k.condeferred, k.connoinherit, k.convalidated, k.conkey, k.confkey,
+           k.conbin, {enforced} AS is_enforced, {set_columns} AS sets_columns
+    FROM rel AS r JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+),
+idx AS MATERIALIZED (
+    SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indisvalid, i.indnkeyatts, i.indkey, i.indclass,
+           i.indoption, i.indpred, i.indexprs, {nulls_not_distinct} AS nulls_not_distinct,
+           c.relname, c.reloptions, c.relam
+    FROM rel AS r JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+),
+inh AS MATERIALIZED ({parents}),
+{types}
+SELECT (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', r.oid, r.relkind, r.relpersistence, r.relam), r.relname,
+        CASE WHEN r.reloptions IS NOT NULL THEN
+            CAST(pg_catalog.array_to_json(r.reloptions) AS pg_catalog.text) END,
+        {tablespace}
+    ]) AS pg_catalog.text) FROM rel AS r
+), (
+    SELECT CAST(pg_catalog.json_agg(ARRAY[
+        pg_catalog.concat_ws(',', c.attrelid, c.attnum, c.atttypid, c.atttypmod, c.attnotnull, c.attidentity,
+                             c.attgenerated, c.attcollation),
+        c.attname,
+        CASE WHEN c.atthasdef THEN COALESCE((
+            SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d
+            WHERE d.adrelid = c.attrelid AND d.adnum = c.attnum
+        ), '') END,
+        CASE WHEN c.attidentity <> '' THEN (
+            SELECT CAST(pg_catalog.json_build_object(
+                'always', c.attidentity = 'a', 'start', s.seqstart, 'increment', s.seqincrement,
+                'minvalue', s.seqmin, 'maxvalue', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle
+            ) AS pg_catalog.text)
+            FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = d.objid
+            WHERE d.refclassid = 1259 AND d.refobjid = c.attrelid AND d.refobjsubid = c.attnum
+              AND d.classid = 1259 AND d.objsubid = 0 AND d.deptype = 'i'
+        ) END
+    ]) AS pg_catalog.text) FROM col AS c
+), (
+{types_of_columns}
 ), (
     SELECT CAST(pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', k.oid, k.contype, k.conrelid, k.conindid, k.confrelid, k.confupdtype, k.confdeltype,

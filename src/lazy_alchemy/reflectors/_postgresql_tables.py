@@ -171,6 +171,7 @@ class Tables:
             computed=computed,
             identity=Options(json.loads(identity)) if identity else None,
             options=_NONE,
+            full_type=type_.full,
             type_name=type_.type_name,
         )
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy.reflectors._postgresql_sql import Facts
 
-__all__ = ["ColumnType", "TypesOf", "UncertainError", "UnsettledError"]
+__all__ = ["ColumnType", "TypesOf", "UncertainError", "UnsettledError", "is_of_domain"]
 
 _TypeMaker: TypeAlias = "Callable[..., TypeEngine[Any]]"  # Any: what a type is in Python is not asked here
 
@@ -49,6 +49,7 @@ class ColumnType:
 
     Attributes:
         info: The type.
+        full: The type with what SQLAlchemy leaves out of its domains, where there is such.
         is_integer: Whether a sequence's default makes it autoincrement.
         default: A domain's own default.
         not_null: Whether a domain is NOT NULL.
@@ -58,6 +59,7 @@ class ColumnType:
     """
 
     info: TypeInfo
+    full: TypeInfo | None = None
     is_integer: bool = False
     default: str | None = None
     not_null: bool = False
@@ -168,18 +170,28 @@ class TypesOf:
         if made is None:
             return ColumnType(NULL_TYPE, unknown=unknown, type_name=text, warnings=warnings)
         info, type_, is_integer = made
+        full = self._full(text, collation, info) if is_of_domain(type_) else None
         if isinstance(type_, DOMAIN):
             default = type_.default
             return ColumnType(
                 info,
+                full,
                 default=None if default is None else str(default),
                 not_null=bool(type_.not_null),
                 warnings=warnings,
             )
-        return ColumnType(info, is_integer, warnings=warnings)
+        return ColumnType(info, full, is_integer, warnings=warnings)
+
+    def _full(self, text: str, collation: tuple[str, str | None] | None, info: TypeInfo) -> TypeInfo | None:
+        """Return the type with what SQLAlchemy leaves out of its domains; None where that is nothing, or no data."""
+        try:
+            made = self._make(text, collation, in_full=True)[0]
+        except UncertainError:  # a third party's type does not take its arguments
+            return None
+        return None if made is None or made[0] == info or made[0].instance is not None else made[0]
 
     def _make(
-        self, text: str, collation: tuple[str, str | None] | None
+        self, text: str, collation: tuple[str, str | None] | None, *, in_full: bool = False
     ) -> tuple[tuple[TypeInfo, TypeEngine[Any] | None, bool] | None, str | None, tuple[str, ...]]:
         """Return the type and whether it is an integer, or what is unknown; and what to warn of."""
         name, arguments, is_array = _parsed(text)
@@ -193,7 +205,9 @@ class TypesOf:
         if name not in _SPECIAL and not name.startswith("interval ") and (maker is None or not NEWER_LINE):
             named = self._named.get(_tokens(name))
         if named is not None:
-            type_, warnings = (_enum(named, options), ()) if named.kind == "e" else self._domain(named, options)
+            type_, warnings = (
+                (_enum(named, options), ()) if named.kind == "e" else self._domain(named, options, in_full=in_full)
+            )
             type_ = ARRAY(type_) if is_array else type_
             return (TypeInfo.of(type_), type_, False), None, warnings
         if name == "interval" or name.startswith("interval "):
@@ -208,11 +222,13 @@ class TypesOf:
             raise UncertainError  # what it decorates decides whether it autoincrements
         return (TypeInfo.of(type_), type_, isinstance(type_, Integer)), None, ()
 
-    def _domain(self, named: _Named, options: tuple[tuple[str, str], ...]) -> tuple[TypeEngine[Any], tuple[str, ...]]:
+    def _domain(
+        self, named: _Named, options: tuple[tuple[str, str], ...], *, in_full: bool
+    ) -> tuple[TypeEngine[Any], tuple[str, ...]]:
         self._check(named.base, named.inner)
-        base = str(named.base).split("(")[0]
+        base = str(named.base) if in_full else str(named.base).split("(")[0]
         collation = None if named.collation == "0" else self._collation(named.collation)
-        made, unknown, warnings = self._make(base, collation)
+        made, unknown, warnings = self._make(base, collation, in_full=in_full)
         if made is None:
             warnings += (f"Did not recognize type '{unknown}' of DOMAIN '{named.name}'",)
         keywords: dict[str, Any] = {  # Any: keyword arguments of a constructor
@@ -223,19 +239,31 @@ class TypesOf:
         }
         if _HAS_COLLATION_SCHEMA:
             keywords["collation_schema"] = collation and collation[1]
+        inner = NULL_TYPE.build() if made is None else made[0].build()
         checks = sorted(named.content, key=lambda check: check[0])
         if checks:
-            constraint, expression, is_valid = checks[0]
-            if expression is None:
-                raise UnsettledError
-            definition = f"CHECK ({expression})" + ("" if is_valid == "true" else " NOT VALID")
-            keywords["constraint_name"] = constraint
-            keywords["check"] = definition[7:-1]
+            keywords.update(_of_check(*checks[0]))
+            if in_full:  # a DOMAIN has one CHECK: the others are of a domain that it is over
+                for check in checks[1:]:
+                    inner = DOMAIN(named.name, inner, create_type=False, **_of_check(*check))
         if named.visible != "true":
             keywords["schema"] = named.schema
         keywords.update(options)
-        inner = NULL_TYPE if made is None else made[0]
-        return DOMAIN(named.name, inner.build(), **keywords), warnings
+        return DOMAIN(named.name, inner, **keywords), warnings
+
+
+def is_of_domain(type_: TypeEngine[Any] | None) -> bool:
+    """Return whether a type is a domain, or an array of one."""
+    # isinstance tells nothing of the item type.
+    return isinstance(type_, DOMAIN) or (isinstance(type_, ARRAY) and isinstance(type_.item_type, DOMAIN))  # pyright: ignore[reportUnknownMemberType]
+
+
+def _of_check(constraint: str, expression: str | None, is_valid: str) -> dict[str, Any]:
+    # Any: keyword arguments of a constructor
+    if expression is None:
+        raise UnsettledError
+    definition = f"CHECK ({expression})" + ("" if is_valid == "true" else " NOT VALID")
+    return {"constraint_name": constraint, "check": definition[7:-1]}
 
 
 def _enum(named: _Named, options: tuple[tuple[str, str], ...]) -> TypeEngine[Any]:

@@ -53,7 +53,7 @@ _Facts = dict[tuple[str | None, str], _T]
 class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
-    Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and one more for domains; on
+    Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and two more for domains; on
     MariaDB and MySQL one a table and two a view, and one more for temporary tables and with drivers whose cursors
     cannot be read twice (aiomysql); on SQLite about ten a table; elsewhere what the dialect's ``get_multi_*`` methods
     need, and what tells views from tables. Read with many statements, a table of PostgreSQL that others change
@@ -97,6 +97,7 @@ class InspectorReflector:
         try:
             facts = _Batch(inspector, wanted, schema, lacking)
             facts.name_unknown_types(connection)
+            facts.complete_domains(connection)
         except SQLAlchemyError as error:
             locked = isinstance(error, DBAPIError) and is_locked(error)
             if (
@@ -252,6 +253,7 @@ class _Batch:
     def __init__(self, inspector: Inspector, names: list[str], schema: str | None, lacking: Lacking) -> None:
         self._schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
+        self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
         self._lacking = lacking
 
         def read(method: Callable[..., _Facts[_T]], fact: str = "", *, optional: bool = False) -> _Facts[_T]:
@@ -289,6 +291,21 @@ class _Batch:
             rows = connection.execute(query, {"names": names, "schema": self._schema})
             self._type_names = {(row[0], row[1]): str(row[2]) for row in rows}
 
+    def complete_domains(self, connection: Connection) -> None:
+        """Find out what SQLAlchemy leaves out of PostgreSQL's domains; one round trip if there are any."""
+        if connection.dialect.name != "postgresql":
+            return
+        from lazy_alchemy.reflectors._postgresql_domains import full_types
+        from lazy_alchemy.reflectors._postgresql_types import is_of_domain
+
+        names = [
+            name
+            for (_, name), columns in self.columns.items()
+            if any(is_of_domain(column["type"]) for column in columns)
+        ]
+        if names:
+            self._full_types = full_types(connection, names, self._schema)
+
     def table(self, name: str, kind: TableKind) -> TableInfo:
         """Return all facts about one of the names."""
         key = (self._schema, name)
@@ -308,7 +325,12 @@ class _Batch:
             schema=self._schema,
             kind=kind,
             columns=tuple(
-                _column(column, self._type_names.get((name, column["name"])), unnumbered=column["name"] in unnumbered)
+                _column(
+                    column,
+                    self._type_names.get((name, column["name"])),
+                    self._full_types.get((name, column["name"])),
+                    unnumbered=column["name"] in unnumbered,
+                )
                 for column in self.columns[key]
             ),
             primary_key=primary_key,
@@ -367,7 +389,9 @@ def _name(name: str) -> str:
 _NO_OPTIONS = Options()
 
 
-def _column(column: ReflectedColumn, type_name: str | None, *, unnumbered: bool) -> ColumnInfo:
+def _column(
+    column: ReflectedColumn, type_name: str | None, full_type: TypeInfo | None, *, unnumbered: bool
+) -> ColumnInfo:
     facts: Mapping[str, object] = column
     # Any: a dialect may return keys that the TypedDict does not have.
     quote: Any = facts.get("quote", getattr(column["name"], "quote", None))
@@ -384,6 +408,7 @@ def _column(column: ReflectedColumn, type_name: str | None, *, unnumbered: bool)
         quote=quote,
         options=Options(options) if (options := column.get("dialect_options")) else _NO_OPTIONS,
         unnumbered=unnumbered,
+        full_type=full_type,
         type_name=type_name if isinstance(column["type"], NullType) else None,
     )
 
