@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+import tracemalloc
 import weakref
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import StaticPool
 
 from lazy_alchemy import LazyDB, TableNotFoundError, get_lazy_class
+from lazy_alchemy._connections import Holders
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 
@@ -485,3 +487,50 @@ def test_a_child_forked_during_the_first_import_makes_models() -> None:
         [sys.executable, "-c", _FORK_IN_AN_IMPORT], capture_output=True, text=True, check=False, timeout=50
     )
     assert 0 == done.returncode, done.stderr
+
+
+def test_accessors_of_derived_engines_cost_the_pool_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes an accessor a request, of an engine with options, finds checkouts as quick after the hundredth."""
+    seen: list[object] = []
+    checked_out = Holders._checked_out
+
+    def counted(self: Holders, *event: Any) -> None:
+        seen.append(self)
+        checked_out(self, *event)
+
+    monkeypatch.setattr(Holders, "_checked_out", counted)
+    engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    for _ in range(100):
+        get_lazy_class(engine.execution_options(schema_translate_map={None: None}))
+    engine.connect().close()
+    assert len(seen) == 1
+    engine.dispose()
+    get_lazy_class(engine.execution_options())
+    engine.connect().close()
+    assert len(seen) == 2
+    engine.dispose()
+
+
+def test_accessors_of_derived_engines_leave_nothing_behind(db: Database) -> None:
+    """Engines with options, the accessors of each, and what those loaded are gone when nobody uses them any more."""
+    db.execute("CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY)")
+    engine = db.make_engine()
+
+    def use() -> None:
+        get_lazy_class(engine.execution_options(), cache_ttl=60).get("users")
+
+    for _ in range(50):
+        use()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        use()
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(100):
+            use()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100 * 1000  # what SQLAlchemy keeps in its caches; an accessor is more

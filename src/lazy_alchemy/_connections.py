@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, Dialect
     from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "database_key",
     "database_name",
     "hands_off",
+    "holders_of",
     "in_transaction",
     "is_locked",
     "lend",
@@ -50,14 +52,14 @@ _REMEDY = (
 
 
 class Holders:
-    """Who holds each connection that is checked out of an engine's pool, and who waits for one to load with.
+    """Who holds each connection that is checked out of a pool, and who waits for one to load with.
 
     Every operation on its collections is one atomic step: it takes no lock, because a pool's events come from
     finalizers as well.
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Begin to watch the pool of ``engine``, which is not kept alive by it."""
+        """Begin to watch the pool of ``engine``, which is not kept alive by it; see ``holders_of``."""
         me = (threading.get_ident(), current())
         self._holders: dict[int, tuple[int, int]] = {}  # a thread, and the task of it or the thread again
         # Whoever makes the first accessor has most likely made the connections that are out.
@@ -111,6 +113,21 @@ class Holders:
     def stop_waiting(self, *, blocking: bool) -> None:
         """Note that the caller has what it waited for, or gives up."""
         self._waiting.discard(threading.get_ident() if blocking else current())
+
+
+_watched: weakref.WeakKeyDictionary[Dialect, Holders] = weakref.WeakKeyDictionary()
+
+
+def holders_of(engine: Engine) -> Holders:
+    """Return who holds the connections of ``engine``. It is not for several threads at once.
+
+    An engine, those that ``execution_options`` derives from it and their pool, also after ``dispose``, have one Dialect:
+    however many of them there are, and however often they are made, their pool is watched once.
+    """
+    holders = _watched.get(engine.dialect)
+    if holders is None:
+        holders = _watched[engine.dialect] = Holders(engine)
+    return holders
 
 
 def pool_capacity(pool: Pool) -> int | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 
 from lazy_alchemy._catalog import Catalog
-from lazy_alchemy._connections import Holders, shares_connections
+from lazy_alchemy._connections import holders_of, shares_connections
 from lazy_alchemy._loading import Load
 from lazy_alchemy._locks import survive_fork
 from lazy_alchemy.reflectors import InspectorReflector
@@ -30,7 +30,7 @@ class Shared:
     def __init__(self, engine: Engine) -> None:
         """Begin with no catalog."""
         self._token = uuid.uuid4().hex
-        self._holders = Holders(engine)
+        self._holders = holders_of(engine)
         self._shared: Catalog | None = None
         self._catalogs: weakref.WeakSet[Catalog] = weakref.WeakSet()
         if shares_connections(engine.pool):
