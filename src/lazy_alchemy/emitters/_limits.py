@@ -16,6 +16,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 
 from ._arrays import rectangular
+from ._charsets import charset_of_collation
 from ._checks import Check
 from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
@@ -58,25 +59,11 @@ _MOST_BYTES: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
 # Texts of which SQLAlchemy has no type, by the database's name: MariaDB's addresses, and what PostgreSQL parses.
 _ADDRESSES = {"inet4": ipaddress.IPv4Address, "inet6": ipaddress.IPv6Address}
 _PARSED = ("xml", "jsonpath")
-# The character sets of MariaDB of whose characters Python's encoding has all, by the encoding.
-_CHARSETS = {
-    "latin1": "cp1252",
-    "latin2": "iso8859-2",
-    "latin5": "iso8859-9",
-    "latin7": "iso8859-13",
-    "koi8r": "koi8_r",
-    "macroman": "mac_roman",
-    "macce": "mac_latin2",
-    "euckr": "euc_kr",
-    "sjis": "shift_jis",
-    "utf8": "ucs-2",
-    "utf8mb3": "ucs-2",
-    "ucs2": "ucs-2",
-    **{
-        same: same
-        for same in ("ascii", "cp850", "cp852", "cp932", "cp1250", "cp1251", "cp1256", "cp1257", "gb2312", "gbk")
-    },
-}
+# Options of a table as SQLAlchemy has them, the dialect's name left out.
+_CHARSET_OPTIONS = ("default charset", "charset", "default character set", "character set")
+_COLLATE_OPTIONS = ("collate", "default collate")
+# MySQL Reference Manual, "String Data Type Syntax".
+_NAMED_CHARSETS = {"national": "utf8mb3", "ascii": "latin1", "unicode": "ucs2"}
 
 # MariaDB Knowledge Base, "TIMESTAMP": up to 2038-01-19 03:14:07 UTC, before 11.5. A day less on either side, because
 # the time is that of the session's time zone.
@@ -115,8 +102,7 @@ class Limits:
     @classmethod
     def for_values_in(cls, table: Table) -> Limits:
         """Return the limits of what is written into ``table``."""
-        charset = next((str(value) for name, value in table.kwargs.items() if name.endswith("_default charset")), None)
-        return cls(dialect_of(table), sent=True, charset=charset, driver=driver_of(table))
+        return cls(dialect_of(table), sent=True, charset=_charset_of_table(table), driver=driver_of(table))
 
     @classmethod
     def for_values_from(cls, table: Table) -> Limits:
@@ -243,9 +229,10 @@ class Limits:
             yield Field(max_length=type_.length)
         if not self.sent:
             return
-        charset = _CHARSETS.get(getattr(type_, "charset", None) or self.charset or "")
+        charset: str | None = "utf8mb4"
         most = None
         if self.dialect == "mysql":
+            charset = _charset_of_type(type_) or self.charset
             most = next((most for known, most in _MOST_BYTES if isinstance(type_, known)), None)
         elif type_.length is not None and isinstance(type_, sqltypes.TEXT):
             yield Field(max_length=type_.length)
@@ -299,6 +286,18 @@ class Limits:
                 yield Check(storable_in_sqlite, (("type", ("number", "string")),))
         elif isinstance(type_, (postgresql.TSVECTOR, postgresql.TSQUERY, postgresql.REGCLASS)) and self.sent:
             yield Check(storable_text(None, None, nul=False))
+
+
+def _charset_of_table(table: Table) -> str | None:
+    options = {name.partition("_")[2].replace("_", " ").lower(): str(value) for name, value in table.kwargs.items()}
+    charset = next((options[name] for name in _CHARSET_OPTIONS if name in options), None)
+    collation = next((options[name] for name in _COLLATE_OPTIONS if name in options), None)
+    return charset or charset_of_collation(collation)
+
+
+def _charset_of_type(type_: sqltypes.String) -> str | None:
+    named = next((charset for name, charset in _NAMED_CHARSETS.items() if getattr(type_, name, False)), None)
+    return getattr(type_, "charset", None) or named or charset_of_collation(type_.collation)
 
 
 def most_bytes(type_: TypeEngine[Any], dialect: str | None) -> int | None:

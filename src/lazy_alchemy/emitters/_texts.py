@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._charsets import size_in
 from ._checks import refusal
 
 if TYPE_CHECKING:
@@ -19,20 +20,20 @@ def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callab
     """Return a check of what a database takes in a text.
 
     Args:
-        charset: How Python calls the encoding of the column; None for one that has all characters.
-        most: How many bytes it may have in that encoding.
+        charset: The column's character set, as MariaDB calls it; None where nobody knows it.
+        most: How many bytes it may have in that.
         nul: Whether U+0000 may be in it.
     """
+    size_of = size_in(charset)
+    name = "Unicode" if charset in (None, "utf8mb4") else charset
 
     def check(value: str) -> str:
         if not nul and "\0" in value:
             raise refusal("text_nul", "The database cannot store the character U+0000 in a text")
         try:
-            size = len(value.encode("utf-8" if charset in (None, "ucs-2") else charset))
+            size = size_of(value)
         except UnicodeEncodeError:
-            raise refusal("text_charset", f"The text has characters that are not in {charset or 'Unicode'}") from None
-        if charset == "ucs-2" and value and max(value) > "\uffff":
-            raise refusal("text_charset", "The column cannot store characters beyond U+FFFF")
+            raise refusal("text_charset", f"The text has characters that are not in {name}") from None
         if most is not None and size > most:
             raise refusal("text_bytes", f"The text should have at most {most} bytes")
         return value
