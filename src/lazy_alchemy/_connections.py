@@ -121,8 +121,8 @@ _watched: weakref.WeakKeyDictionary[Dialect, Holders] = weakref.WeakKeyDictionar
 def holders_of(engine: Engine) -> Holders:
     """Return who holds the connections of ``engine``. It is not for several threads at once.
 
-    An engine, those that ``execution_options`` derives from it and their pool, also after ``dispose``, have one Dialect:
-    however many of them there are, and however often they are made, their pool is watched once.
+    An engine and those that ``execution_options`` derives from it have one pool and one Dialect, which outlives
+    ``dispose``: however many of them there are, and however often they are made, their pool is watched once.
     """
     holders = _watched.get(engine.dialect)
     if holders is None:
