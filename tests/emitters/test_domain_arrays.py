@@ -23,6 +23,7 @@ from lazy_alchemy._drift import differences
 from lazy_alchemy.emitters import DataclassEmitter, TypedDictEmitter
 from lazy_alchemy.emitters.source import module_source
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
+from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
     from lazy_alchemy import Reflector
@@ -290,6 +291,32 @@ def test_other_models(domains: Database) -> None:
     for model in (module.TRow, module.TInsert):
         with pytest.raises(ValidationError):
             model.model_validate({"id": 1, "c0": "ab"})
+
+
+def test_types_that_are_spelt_alike(postgresql_db: Database) -> None:
+    """Arrays whose items SQLAlchemy spells alike are checked each by its own type."""
+    postgresql_db.execute("CREATE TABLE t (a bit(3)[], b bit varying(4)[], c bit varying(3)[])")
+    model = get_lazy_class(postgresql_db.engine).t.as_pydantic_insert()
+    model.model_validate({"a": ["101"], "b": ["1011"], "c": ["10"]})
+    for given in ({"a": ["10"]}, {"b": ["10111"]}, {"c": ["1011"]}):
+        with pytest.raises(ValidationError):
+            model.model_validate(given)
+
+
+def test_bits_in_arrays(postgresql_db: Database) -> None:
+    """An array of BIT is a list in the row, and is refused in a new one where SQLAlchemy could not read it again."""
+    postgresql_db.execute("CREATE TABLE t (a bit(3)[])", "INSERT INTO t VALUES ('{101,NULL}')")
+    for driver in DRIVERS[:3]:
+        engine = create_engine(postgresql_db.url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool)
+        table = get_lazy_class(engine).t
+        if driver != "psycopg" and NEWER_LINE:
+            with pytest.raises(ValidationError, match="array_items"):
+                table.as_pydantic_insert().model_validate({"a": ["101"]})
+            continue
+        table.as_pydantic_insert().model_validate({"a": ["101"]})
+        with engine.connect() as connection:
+            row: Any = table.as_pydantic().model_validate(connection.execute(select(table)).one())
+        assert ["101", None] == row.a
 
 
 def source_of(db: Database) -> Any:

@@ -137,7 +137,7 @@ class Annotations:
         return self._named(_word(type_), type_, python, lambda name: RangeOf(self.of(bound), name, many, largest))
 
     def _named(self, name: str, type_: TypeEngine[Any], python: Any, annotation: Callable[[str], object]) -> Any:
-        key = (name, TypeInfo.of(type_))  # PostgreSQL's BIT(3) and BIT VARYING(4) are spelt alike
+        key = (name, TypeInfo.of(type_))  # BIT(3) and BIT VARYING(3) are spelt alike
         if key not in self._shared:
             self._shared[key] = Annotated[python, annotation(name)]
         return self._shared[key]
@@ -187,6 +187,8 @@ def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool)
     """Return whether an array of such items cannot be sent, or its row not be read again."""
     if isinstance(type_, postgresql.HSTORE):
         return driver == "pg8000"  # the others know it, where the extension is there when they connect
+    if isinstance(type_, postgresql.BIT) and driver in ("psycopg2", "pg8000") and not in_domain:
+        return hasattr(postgresql, "BitString")  # SQLAlchemy 2.1 makes one of each character of the array's text
     if in_domain and driver == "psycopg2" and isinstance(type_, _TEXT_TO_PSYCOPG2):
         return True
     if not isinstance(type_, postgresql.DOMAIN):
@@ -199,6 +201,8 @@ def _word(type_: TypeEngine[Any]) -> str:
     """Spell a type as one word: ``VARCHAR_5``, ``mood``."""
     name = getattr(type_, "name", None)
     text = name if isinstance(name, str) else spelling(type_).partition(" COLLATE ")[0]
+    if isinstance(type_, (postgresql.BIT, postgresql.TIME, postgresql.TIMESTAMP, postgresql.INTERVAL)):
+        text += f" {getattr(type_, 'length', None) or getattr(type_, 'precision', None) or ''}"
     zone = "_with_time_zone" if getattr(type_, "timezone", False) else ""
     return re.sub(r"\W+", "_", text).strip("_") + zone
 
