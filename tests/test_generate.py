@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, event, select
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Session
 
-from lazy_alchemy import _cli_generate
+from lazy_alchemy import _cli_generate, get_lazy_class
 from lazy_alchemy._drift import outgrown
 from lazy_alchemy._generate import generate, write
 from lazy_alchemy.emitters.source import is_generated
@@ -180,6 +180,29 @@ class TestValues:
         assert module.SumsInsert(id=2**63 - 1).id == 2**63 - 1
         with pytest.raises(ValidationError):
             module.SumsInsert(id=2**63)
+
+    def test_character_sets(self, mariadb_db: Database, tmp_path: Path) -> None:
+        """A text that is not in the column's character set is refused; check sees that the column has another."""
+        mariadb_db.execute(
+            """CREATE TABLE notes (id INT PRIMARY KEY, a VARCHAR(3) COLLATE greek_bin, b TEXT NOT NULL, c TEXT
+            CHARACTER SET utf8mb4) CHARACTER SET latin1"""
+        )
+        module = import_text(generate(mariadb_db.engine), tmp_path, "charsets_db")
+
+        assert "ωωω" == module.NotesInsert(id=1, a="ωωω", b="\x81", c="🎉").a
+        assert "🎉" == module.NotesRow(id=1, a="🎉", b="🎉").b
+        for wrong in ({"a": "é"}, {"b": "ω"}, {"a": "🎉"}):
+            with pytest.raises(ValidationError, match="characters that are not in"):
+                module.NotesInsert.model_validate({"id": 1, "b": "", **wrong})
+            with pytest.raises(ValidationError, match="characters that are not in"):
+                module.NotesUpdate.model_validate(wrong)
+        assert [] == outgrown(get_lazy_class(mariadb_db.engine).notes, module.NotesInsert)
+        mariadb_db.execute(
+            "ALTER TABLE notes MODIFY a VARCHAR(3) CHARACTER SET utf8mb4, MODIFY b TEXT COLLATE greek_bin"
+        )
+        differences = outgrown(get_lazy_class(mariadb_db.make_engine()).notes, module.NotesInsert)
+        assert ["a", "b"] == [difference.column for difference in differences]
+        assert 'is declared with character_set="latin1" and has character_set="greek"' in str(differences[1])
 
     @pytest.mark.filterwarnings("ignore:Did not recognize type:sqlalchemy.exc.SAWarning")
     def test_booleans_of_mariadb(self, mariadb_db: Database, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def outgrown(table: Table, model: type[BaseModel]) -> list[Difference]:
         info = model.model_fields.get(field.name)
         if info is None:
             continue
-        described = Annotations(TypeMap(), Limits(field.dialect, sent=True)).of_column(field)
+        described = Annotations(TypeMap(), Limits.for_source(table, sent=True)).of_column(field)
         said, real = measures(info.annotation, info.metadata), measures(described)
         if said != real:
             found.append(

@@ -14,6 +14,7 @@ from lazy_alchemy.emitters import (
     ArrayText,
     Base64,
     BitText,
+    CharacterSet,
     DataclassEmitter,
     MappedModel,
     MySQLBoolean,
@@ -75,7 +76,7 @@ assert_type(PydanticEmitter().unknown is None, bool)
 
 class TagRow(RowModel):
     id: int | None = omitted()
-    label: str
+    label: Annotated[str, CharacterSet("latin1", max_bytes=255)]
     icon: Annotated[bytes | None, Base64(max_length=100)] = None
     flags: Annotated[str | None, BitText()] = None
     spans: Annotated[Any, RangeOf(int, "Spans", many=True)] = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .bases import ArrayText as ArrayText
     from .bases import Base64 as Base64
     from .bases import BitText as BitText
+    from .bases import CharacterSet as CharacterSet
     from .bases import MappedModel as MappedModel
     from .bases import MySQLBoolean as MySQLBoolean
     from .bases import NestedArray as NestedArray
@@ -30,6 +31,7 @@ __all__ = [
     "ArrayText",
     "Base64",
     "BitText",
+    "CharacterSet",
     "DataclassEmitter",
     "MappedModel",
     "MySQLBoolean",
@@ -48,6 +50,7 @@ _MODULES = {
     "ArrayText": ".bases",
     "Base64": ".bases",
     "BitText": ".bases",
+    "CharacterSet": ".bases",
     "DataclassEmitter": ".dataclass",
     "MappedModel": ".bases",
     "MySQLBoolean": ".bases",

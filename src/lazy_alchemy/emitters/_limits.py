@@ -21,7 +21,7 @@ from ._checks import Check
 from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
 from ._numbers import Digits, fits_money, fits_numeric, fits_real
-from ._texts import storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
+from ._texts import CharacterSet, storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
 from ._times import storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
 
@@ -108,6 +108,11 @@ class Limits:
     def for_values_from(cls, table: Table) -> Limits:
         """Return the limits of what is read from ``table``."""
         return cls(dialect_of(table), sent=False, driver=driver_of(table))
+
+    @classmethod
+    def for_source(cls, table: Table, *, sent: bool) -> Limits:
+        """Return the limits of what is written into ``table``, or read from it, by whatever driver."""
+        return cls(dialect_of(table), sent=sent, charset=_charset_of_table(table))
 
     def of_column(self, column: Column[Any]) -> tuple[Any, ...]:
         """Return the annotations that ``column`` adds to those of its type."""
@@ -236,6 +241,9 @@ class Limits:
             most = next((most for known, most in _MOST_BYTES if isinstance(type_, known)), None)
         elif type_.length is not None and isinstance(type_, sqltypes.TEXT):
             yield Field(max_length=type_.length)
+        if charset not in (None, "utf8mb4"):
+            yield CharacterSet(charset, most)
+            return
         # Of every text, because half a surrogate pair, which JSON can carry, is no text to a driver.
         nul = self.dialect != "postgresql"
         yield Check(storable_text(charset, most, nul=nul), () if nul else (("pattern", "^[^\\u0000]*$"),))

@@ -122,7 +122,7 @@ def model_class(
     lines.append(
         docstring(table.comment if shape == "row" and table.comment else "") or docstring(f"{purpose} of {table.name}.")
     )
-    annotations = Annotations(TypeMap(), Limits(fields[0].dialect if fields else None, sent=shape != "row"))
+    annotations = Annotations(TypeMap(), Limits.for_source(table, sent=shape != "row"))
     if some:
         lines.append("")
     for one in some:
@@ -151,7 +151,7 @@ def sqlmodel_class(table: Table, fields: Sequence[ModelField], name: str, scope:
     lines = [class_header(name, [Scope(scope).name("MappedModel")])]
     lines.append(docstring(table.comment or "") or docstring(f"A row of {table.name}, for a session."))
     lines.append("")
-    annotations = Annotations(TypeMap(), Limits(fields[0].dialect if fields else None, sent=False))
+    annotations = Annotations(TypeMap(), Limits.for_source(table, sent=False))
     for one in fields:
         type_ = text_of(annotations.of_column(one), one, table, own, sent=False)
         options: list[tuple[str, str]] = []

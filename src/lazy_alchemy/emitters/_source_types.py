@@ -37,6 +37,7 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "Base64": ("lazy_alchemy.emitters", "Base64"),
     "BaseModel": ("pydantic", "BaseModel"),
     "BitText": ("lazy_alchemy.emitters", "BitText"),
+    "CharacterSet": ("lazy_alchemy.emitters", "CharacterSet"),
     "Column": ("sqlalchemy", "Column"),
     "Columns": ("lazy_alchemy", "Columns"),
     "Field": ("pydantic", "Field"),

@@ -18,6 +18,7 @@ from ._names import class_name
 from ._ranges import RangeOf
 from ._source_text import string, subscript
 from ._source_types import Scope
+from ._texts import CharacterSet
 from ._times import with_offset, without_offset
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = ["innermost", "limits_of", "long_name", "measures", "text_of"]
 _BIG = 2**63 - 1
 _LIMITS = ("gt", "ge", "lt", "le", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
 _INFINITE = "allow_inf_nan"
+_CHARACTERS = "character_set"
 
 
 def text_of(described: Any, one: ModelField, table: Table, own: Scope, *, sent: bool) -> str:
@@ -121,6 +123,8 @@ class _Described:
             return self._annotated(text, "ArrayText", ", ".join([*items, *characters]))
         if isinstance(item, (BitText, MySQLBoolean)):
             return self._annotated(text, type(item).__name__, "")
+        if isinstance(item, CharacterSet):
+            return self._annotated(text, "CharacterSet", string(item.character_set)) if self._sent else text
         if isinstance(item, RangeOf):
             plain = self._top.text(type_[_plain(item.bound)])
             said = f"{self._top.text(item.bound)}, {string(item.name)}{', many=True' if item.many else ''}"
@@ -218,4 +222,8 @@ def _written(items: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 def _attributes(item: Any) -> list[tuple[str, Any]]:
     """Return what one piece of a field's metadata says. ``Any``: of the many classes that Pydantic has for them."""
-    return [(name, getattr(item, name)) for name in (*_LIMITS, _INFINITE) if getattr(item, name, None) is not None]
+    return [
+        (name, getattr(item, name))
+        for name in (*_LIMITS, _INFINITE, _CHARACTERS)
+        if getattr(item, name, None) is not None
+    ]

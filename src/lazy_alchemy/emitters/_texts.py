@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic_core import core_schema
 
 from ._charsets import size_in
 from ._checks import refusal
@@ -11,7 +14,9 @@ from ._checks import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["storable_address", "storable_in_sqlite", "storable_pairs", "storable_text", "without_zone"]
+    from pydantic import GetCoreSchemaHandler
+
+__all__ = ["CharacterSet", "storable_address", "storable_in_sqlite", "storable_pairs", "storable_text", "without_zone"]
 
 _Address = TypeVar("_Address")
 
@@ -39,6 +44,19 @@ def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callab
         return value
 
     return check
+
+
+@dataclass(frozen=True)
+class CharacterSet:
+    """A text in a character set of MariaDB or MySQL, by its name there. One that has no such name is not checked."""
+
+    character_set: str
+    max_bytes: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refuse what is not in the set, or has more bytes in it."""
+        check = storable_text(self.character_set, self.max_bytes, nul=True)
+        return core_schema.no_info_after_validator_function(check, handler(source))
 
 
 def storable_address(version: Callable[[str], object]) -> Callable[[str], str]:

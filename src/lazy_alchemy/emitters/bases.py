@@ -1,7 +1,8 @@
 """What generated models are made of: base classes, and fields that may be left out. Written by hand, they serve too.
 
 They read and write values as the models do that ``as_pydantic()`` and ``as_sqlmodel()`` make themselves, and check
-less: text and documents that the database cannot hold, and how much an item of an array may be, they let pass.
+less: documents and U+0000 that the database cannot hold, how many bytes a text has, and how much an item of an array
+may be, they let pass.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ._checks import refusal
 from ._encodings import Base64, BitText, MySQLBoolean
 from ._ranges import RangeOf
 from ._sources import readable
+from ._texts import CharacterSet
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -30,6 +32,7 @@ __all__ = [
     "ArrayText",
     "Base64",
     "BitText",
+    "CharacterSet",
     "MappedModel",
     "MySQLBoolean",
     "NestedArray",
