@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from decimal import Decimal
@@ -208,6 +209,26 @@ def test_null_is_refused_where_the_column_is_not_null(db: Database) -> None:
         schema = model.model_json_schema()["properties"]
         assert {"c"} == {name for name, field in schema.items() if "anyOf" in field}
         assert not any("default" in schema[name] for name in refused)
+
+
+def test_a_document_is_as_deep_as_a_row_can_give_it_back(db: Database) -> None:
+    """The deepest document that is accepted is JSON again, in rows and in lists of rows; a deeper one is refused."""
+    if db.is_mariadb:
+        return  # its JSON is a text
+    table = make(db, "a JSON, b JSON NOT NULL DEFAULT '1'")
+    row: Any = table.as_pydantic()
+    for model in (table.as_pydantic_insert(), table.as_pydantic_partial()):
+        for deep in ("[" * 190 + "]" * 190, '{"a":' * 189 + "[1]" + "}" * 189):
+            sent: Any = model.model_validate({"a": json.loads(deep)})
+            assert sent == model.model_validate_json(sent.model_dump_json(exclude_unset=True))
+            with db.engine.begin() as connection:
+                connection.execute(table.insert(), sent.model_dump(exclude_unset=True))
+                rows: list[Any] = [row.model_validate(one) for one in connection.execute(select(table))]
+            pages = TypeAdapter(dict[str, list[row]])  # pyright: ignore[reportInvalidTypeForm]  # known at run time only
+            assert {"rows": rows} == pages.validate_json(pages.dump_json({"rows": rows}))
+        for deep in ("[" * 191 + "]" * 191, '{"a":' * 190 + "[1]" + "}" * 190, "[" * 900 + "]" * 900):
+            with pytest.raises(ValidationError, match="json_depth"):
+                model.model_validate({"a": json.loads(deep)})
 
 
 def test_null_is_a_document_where_the_column_is_json(db: Database) -> None:

@@ -11,9 +11,15 @@ from pydantic_core import core_schema
 from ._checks import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import GetCoreSchemaHandler
 
 __all__ = ["JsonDocument"]
+
+# Pydantic reads 200 levels of JSON and writes 255. The others are for what the document is in: its row, a list of rows,
+# an object that has the list.
+_DEPTH = 190
 
 
 @dataclass(frozen=True)
@@ -31,26 +37,34 @@ class JsonDocument:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: Any) -> Any:
-        rest: list[Any] = [value]
-        while rest:
-            part = rest.pop()
-            if isinstance(part, str):
-                self._check_text(part)
-            elif isinstance(part, float):
-                if not math.isfinite(part):
-                    raise refusal("json_number", "JSON has no NaN and no infinity")
-            elif isinstance(part, dict):
-                members: dict[Any, Any] = part  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
-                if not all(isinstance(key, str) for key in members):
-                    raise refusal("json_key", "The keys of a JSON object should be strings")
-                rest.extend(members)
-                rest.extend(members.values())
-            elif isinstance(part, (list, tuple)):
-                items: list[Any] | tuple[Any, ...] = part  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
-                rest.extend(items)
-            elif part is not None and not isinstance(part, int):
-                raise refusal("json_type", "JSON has no such type of value")
+        parts: list[Any] = [value]
+        depth = 0
+        while parts:
+            if depth >= _DEPTH and any(isinstance(part, (dict, list, tuple)) for part in parts):
+                raise refusal("json_depth", f"A document should have at most {_DEPTH} levels of arrays and objects")
+            parts = [inner for part in parts for inner in self._parts(part)]
+            depth += 1
         return value
+
+    def _parts(self, part: Any) -> Iterable[Any]:
+        """Return what is within a part of a document, after the part itself is checked."""
+        if isinstance(part, str):
+            self._check_text(part)
+        elif isinstance(part, float):
+            if not math.isfinite(part):
+                raise refusal("json_number", "JSON has no NaN and no infinity")
+        elif isinstance(part, dict):
+            members: dict[Any, Any] = part  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+            for key in members:
+                if not isinstance(key, str):
+                    raise refusal("json_key", "The keys of a JSON object should be strings")
+                self._check_text(key)
+            return members.values()
+        elif isinstance(part, (list, tuple)):
+            return part  # pyright: ignore[reportUnknownVariableType]  # as above
+        elif part is not None and not isinstance(part, int):
+            raise refusal("json_type", "JSON has no such type of value")
+        return ()
 
     def _check_text(self, value: str) -> None:
         if not self.nul and "\0" in value:
