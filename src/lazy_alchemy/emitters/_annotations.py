@@ -16,12 +16,12 @@ from lazy_alchemy._typeinfo import TypeInfo
 
 from ._array_text import ArrayText, ItemText
 from ._arrays import FlatArray, NestedArray, unusable
-from ._checks import Check
+from ._checks import Check, not_sent
 from ._domains import narrowed
-from ._encodings import Base64, BitText, MySQLBoolean
+from ._encodings import Base64, BitText, HstoreText, MySQLBoolean, SentAsText
 from ._limits import Limits, most_bytes
 from ._own_types import spelling
-from ._ranges import RangeOf
+from ._ranges import RangeOf, WithoutText
 from ._types import TypeMap, base_of, forbids_null, is_mysql_boolean, range_bound
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ class Annotations:
             return own
         if isinstance(type_, postgresql.DOMAIN):
             base = self.of(type_.data_type, in_domain=True, in_array=in_array)
-            return narrowed(base, type_) if self.limits.sent and not self._is_own(type_.data_type) else base
+            if not self.limits.sent or self._is_own(type_.data_type):
+                return base
+            unsent = not in_array and _is_unsent(type_.data_type, self.limits.driver, in_domain=True)
+            return Annotated[base, Check(not_sent)] if unsent else narrowed(base, type_)
         if isinstance(type_, sqltypes.ARRAY):
             # isinstance tells nothing of the item type.
             array: sqltypes.ARRAY[Any] = type_  # pyright: ignore[reportUnknownVariableType]
@@ -78,12 +81,19 @@ class Annotations:
             if self.limits.sent or self.limits.driver == "asyncpg":
                 return python
             unknown = (*_TEXT_IN_ARRAYS, sqltypes.Enum) if in_domain else _TEXT_IN_ARRAYS
-            if not (in_array or isinstance(array.item_type, unknown)):
+            of_multiranges = (range_bound(array.item_type) or (None, False))[1]
+            if not (in_array or of_multiranges or isinstance(array.item_type, unknown)):
                 return python
             return Annotated[python, ArrayText(_item_text(array.item_type), characters=not in_domain)]
+        as_text = self.limits.sent and _is_sent_as_text(
+            type_, self.limits.driver, in_domain=in_domain, in_array=in_array
+        )
         bound = range_bound(type_)
         if bound is not None:
-            return self._range(type_, bound[0], many=bound[1])
+            python = self._range(type_, bound[0], many=bound[1])
+            if not self.limits.sent:
+                return python
+            return Annotated[python, SentAsText() if as_text else WithoutText()]
         python = self.map.python_type(type_) if python is None else python
         if python is bytes:
             return Annotated[bytes, Base64(self._most_bytes(type_))]
@@ -97,6 +107,12 @@ class Annotations:
         found = self.limits.of(type_)
         if isinstance(type_, postgresql.BIT):
             found = (*found, BitText())
+            if self.limits.sent and not in_domain and _is_unsent(type_, self.limits.driver, in_domain=False):
+                found = (*found, Check(not_sent))
+        if as_text:
+            found = (*found, SentAsText())
+        if isinstance(type_, postgresql.HSTORE) and not self.limits.sent:
+            found = (*found, HstoreText())
         return _annotated(python, found)
 
     def _is_own(self, type_: TypeEngine[Any]) -> bool:
@@ -173,6 +189,29 @@ _TEXT_TO_PSYCOPG2 = (
 )
 
 
+def _is_unsent(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
+    """Return whether the driver sends no values of ``type_``, or of a domain over it, which SQLAlchemy leaves alone."""
+    if isinstance(type_, postgresql.BIT):  # of which SQLAlchemy 2.1 makes what asyncpg takes
+        return driver == "asyncpg" and (in_domain or not hasattr(postgresql, "BitString"))
+    if isinstance(type_, sqltypes.JSON):
+        return in_domain
+    if isinstance(type_, postgresql.HSTORE):
+        return in_domain and driver in ("pg8000", "asyncpg")
+    return in_domain and driver == "asyncpg" and range_bound(type_) is not None
+
+
+def _is_sent_as_text(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool, in_array: bool) -> bool:
+    """Return whether the driver takes nothing but text for a value of ``type_``."""
+    if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
+        return driver == "psycopg2"
+    bound = range_bound(type_)
+    if bound is None:
+        return False
+    if driver == "psycopg":
+        return in_domain or (in_array and bound[1])
+    return driver == "pg8000" and in_array if driver != "psycopg2" else in_domain or bound[1]
+
+
 def _item_text(type_: TypeEngine[Any]) -> ItemText:
     """Return what the text of an item is, where a driver gives the text of the array."""
     type_ = base_of(type_)
@@ -191,6 +230,11 @@ def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool)
         return hasattr(postgresql, "BitString")  # SQLAlchemy 2.1 makes one of each character of the array's text
     if in_domain and driver == "psycopg2" and isinstance(type_, _TEXT_TO_PSYCOPG2):
         return True
+    if isinstance(base_of(type_), postgresql.BIT) and driver == "asyncpg":
+        return _is_unsent(base_of(type_), driver, in_domain=in_domain or isinstance(type_, postgresql.DOMAIN))
+    bound = range_bound(type_)
+    if bound is not None:
+        return driver in ("pg8000", "asyncpg") and bound[1]  # SQLAlchemy takes each for a list of items
     if not isinstance(type_, postgresql.DOMAIN):
         return False
     type_ = base_of(type_)

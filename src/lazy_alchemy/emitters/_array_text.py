@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import GetCoreSchemaHandler
 
-__all__ = ["ArrayText", "ItemText", "parse_array"]
+__all__ = ["ArrayText", "ItemText", "parse_array", "with_minutes"]
 
 ItemText = Literal["plain", "json", "bytes", "offset"]
 """What an item's text is: as Pydantic reads it, JSON, bytes in hexadecimal, or a time with an offset from UTC."""
@@ -56,7 +56,7 @@ def _is_character(value: object) -> bool:
     return isinstance(value, str) and len(value) == 1
 
 
-def _with_minutes(text: str) -> str:
+def with_minutes(text: str) -> str:
     """Return a time with the minutes of its offset, which PostgreSQL leaves out where they are 0."""
     return f"{text}:00" if text[-3:-2] in ("+", "-") else text
 
@@ -65,7 +65,7 @@ _READ: dict[ItemText, Callable[[str], Any]] = {
     "plain": str,
     "json": json.loads,
     "bytes": lambda text: bytes.fromhex(text.removeprefix("\\x")),
-    "offset": _with_minutes,
+    "offset": with_minutes,
 }
 
 _BOUNDS = re.compile(r"(\[-?\d+:-?\d+\])+=")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic_core import core_schema
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from ._checks import refusal
 
@@ -54,7 +55,8 @@ class _Levels:
         if self.array.null:
             item = core_schema.nullable_schema(item)
         inner = core_schema.tagged_union_schema(
-            {"item": item, "array": core_schema.definition_reference_schema(reference)}, _item_or_array
+            {"item": item, "array": core_schema.definition_reference_schema(reference)},
+            _multirange_or_array if _is_multirange(self.array.item) else _item_or_array,
         )
         lists = core_schema.list_schema(inner, ref=reference)
         return core_schema.definitions_schema(core_schema.definition_reference_schema(reference), [lists])
@@ -84,6 +86,23 @@ def _item_or_array(value: Any) -> str:
     return "array" if isinstance(value, (list, tuple)) else "item"
 
 
+def _is_multirange(type_: Any) -> bool:
+    python = get_args(type_)[0] if get_origin(type_) is Annotated else type_
+    return (get_origin(python) or python) is MultiRange
+
+
+def _multirange_or_array(value: Any) -> str:
+    """Tell a multirange, which is a list of ranges, from a list of those. An empty one is an item."""
+    if not isinstance(value, (list, tuple)):
+        return "item"
+    parts: list[Any] | tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    return "item" if all(map(_is_range, parts)) else "array"
+
+
+def _is_range(value: Any) -> bool:
+    return not value.startswith("{") if isinstance(value, str) else isinstance(value, dict) or hasattr(value, "lower")
+
+
 def rectangular(value: list[Any]) -> list[Any]:
     """Refuse lists of lists that are not equally long, as those within an array of PostgreSQL must be."""
     shape = _shape(value)
@@ -95,7 +114,7 @@ def rectangular(value: list[Any]) -> list[Any]:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or isinstance(value, MultiRange):
         return ()
     items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
     shapes = {_shape(item) for item in items}

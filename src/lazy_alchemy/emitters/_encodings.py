@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import core_schema
+from sqlalchemy.dialects.postgresql import HSTORE
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
+from sqlalchemy.engine import default
 
-from ._checks import refusal
+from ._checks import refusal, same
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import (
+        GetCoreSchemaHandler,
+        GetJsonSchemaHandler,
+        SerializationInfo,
+        SerializerFunctionWrapHandler,
+    )
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Base64", "BitText", "MySQLBoolean"]
+__all__ = ["Base64", "BitText", "HstoreText", "MySQLBoolean", "SentAsText"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Base64:
 
 
 def _from_base64(value: Any) -> Any:
+    if isinstance(value, memoryview):  # psycopg2's, of a domain
+        return value.tobytes()
     if not isinstance(value, str):
         return value
     try:
@@ -73,6 +83,41 @@ class BitText:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Make a driver's bit string text."""
         return core_schema.no_info_before_validator_function(_bit_text, handler(source))
+
+
+@dataclass(frozen=True)
+class HstoreText:
+    """The pairs of an HSTORE, which some drivers give as text where SQLAlchemy leaves it alone."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make a dict of the text."""
+        return core_schema.no_info_before_validator_function(_pairs, handler(source))
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    read = HSTORE().result_processor(default.DefaultDialect(), None)
+    try:
+        return read(value) if read is not None else value
+    except ValueError:
+        return value
+
+
+@dataclass(frozen=True)
+class SentAsText:
+    """A value that is a text in a dump in Python mode too, because a driver takes nothing else for it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate as the type does."""
+        serialization = core_schema.wrap_serializer_function_ser_schema(_write_text, info_arg=True)
+        return core_schema.no_info_after_validator_function(same, handler(source), serialization=serialization)
+
+
+def _write_text(value: Any, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    if info.mode == "json":
+        return handler(value)
+    return f"{{{','.join(map(str, value))}}}" if isinstance(value, MultiRange) else str(value)  # pyright: ignore[reportUnknownArgumentType]  # isinstance tells nothing of what is within
 
 
 def _bit_text(value: Any) -> Any:

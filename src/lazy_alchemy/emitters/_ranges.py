@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,13 +14,14 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from typing_extensions import NotRequired, TypedDict
 
+from ._array_text import with_minutes
 from ._checks import refusal, same
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["RangeOf"]
+__all__ = ["RangeOf", "WithoutText"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,14 @@ class RangeOf:
     largest: Any = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate a ``Range`` or its parts, and give a ``Range``."""
+        """Validate a range of SQLAlchemy or of a driver, its parts or its text, and give a ``Range``."""
         described = handler.generate_schema(self._parts)
         one: core_schema.CoreSchema = core_schema.no_info_before_validator_function(
             _read_parts, core_schema.no_info_after_validator_function(self._range, described)
         )
         if self.many:
-            one = core_schema.no_info_after_validator_function(MultiRange, core_schema.list_schema(one))
+            several = core_schema.no_info_before_validator_function(_read_text, core_schema.list_schema(one))
+            one = core_schema.no_info_after_validator_function(MultiRange, several)
             described = core_schema.list_schema(described)
         # Pydantic would make a dict of a Range in a dump in Python mode too, because it is a dataclass. The second
         # choice, which is for that mode alone, leaves it as it is.
@@ -79,7 +83,7 @@ class RangeOf:
         lower, upper, bounds = parts.get("lower"), parts.get("upper"), parts.get("bounds", "[)")
         if parts.get("empty"):
             return Range(empty=True)
-        if lower is not None and upper is not None and lower > upper:
+        if lower is not None and upper is not None and _is_after(lower, upper):
             raise refusal("range_order", "The lower bound of a range should not be greater than the upper one")
         if self.largest is not None and (
             (upper == self.largest and bounds[1] == "]") or (lower == self.largest and bounds[0] == "(")
@@ -88,11 +92,76 @@ class RangeOf:
         return Range(lower, upper, bounds=bounds)
 
 
+@dataclass(frozen=True)
+class WithoutText:
+    """A range that is in no case given as its text: one of a new row, which is described as an object."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refuse a text, and texts in a list."""
+        return core_schema.no_info_before_validator_function(_refuse_text, handler(source))
+
+
+def _refuse_text(value: Any) -> Any:
+    parts: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    if any(isinstance(part, str) for part in parts):
+        raise refusal("range_type", "A range should be an object of lower, upper, bounds and empty")
+    return value  # pyright: ignore[reportUnknownVariableType]  # likewise
+
+
+# PostgreSQL manual, "8.17.5. Range Input/Output".
+_BOUND = r'"(?:[^"\\]|\\.|"")*"|[^",()\[\]\\]*'
+_RANGE = re.compile(rf"empty|(?P<open>[\[(])(?P<lower>{_BOUND}),(?P<upper>{_BOUND})(?P<close>[\])])", re.DOTALL)
+
+
 def _read_parts(value: Any) -> Any:
-    if not isinstance(value, Range):
+    """Return the parts of a range, be it one of SQLAlchemy, of a driver, or a text; anything else as it is."""
+    if isinstance(value, str):
+        match = _RANGE.fullmatch(value)
+        return value if match is None else _parts_of_text(match)
+    # Of which class a driver makes its ranges only the driver knows.
+    empty = next((getattr(value, name) for name in ("empty", "isempty", "is_empty") if hasattr(value, name)), None)
+    if empty is None:
         return value
-    read: Range[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
-    return _parts(read)
+    if empty:
+        return {"empty": True}
+    bounds = getattr(value, "bounds", None)
+    if bounds is None:
+        bounds = f"{'[' if value.lower_inc else '('}{']' if value.upper_inc else ')'}"
+    return {"lower": value.lower, "upper": value.upper, "bounds": bounds, "empty": False}
+
+
+def _read_text(value: Any) -> Any:
+    """Return the parts of the ranges of a multirange, where it is a text; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    found = list(_RANGE.finditer(value))
+    is_multirange = value == f"{{{','.join(match[0] for match in found)}}}"
+    return [_parts_of_text(match) for match in found] if is_multirange else value
+
+
+def _parts_of_text(match: re.Match[str]) -> dict[str, Any]:
+    if match[0] == "empty":
+        return {"empty": True}
+    return {
+        "lower": _bound_of_text(match["lower"]),
+        "upper": _bound_of_text(match["upper"]),
+        "bounds": match["open"] + match["close"],
+    }
+
+
+def _bound_of_text(text: str) -> str | None:
+    if not text:
+        return None
+    if text.startswith('"'):
+        text = re.sub(r'\\(.)|"(")', r"\1\2", text[1:-1], flags=re.DOTALL)
+    return with_minutes(text) if ":" in text else text
+
+
+def _is_after(lower: Any, upper: Any) -> bool:
+    try:
+        return bool(lower > upper)
+    except (TypeError, decimal.InvalidOperation):  # infinity, which asyncpg gives as a time without an offset, and NaN
+        return False
 
 
 def _write_one(value: Any, info: SerializationInfo) -> Any:

@@ -1,0 +1,186 @@
+"""Values of PostgreSQL that drivers take and give in forms of their own, mostly where SQLAlchemy leaves them alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import Connection, NullPool, create_engine, select
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from lazy_alchemy import get_lazy_class
+from lazy_alchemy.reflectors._version import NEWER_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Row
+
+    from lazy_alchemy import CustomTable
+    from tests.databases import Database
+
+DRIVERS = ["psycopg", "psycopg2", "pg8000", "asyncpg"]
+RANGES: list[Any] = [{"lower": 1, "upper": 5}, {"lower": 1}, {"empty": True}, {}]
+SPANS: list[Any] = [{"lower": "2020-01-01T00:00:00Z", "upper": "2020-01-02T00:00:00+01:00", "bounds": "[]"}]
+# The columns' types, and values; and the drivers that cannot send them.
+VALUES: dict[str, tuple[list[Any], str]] = {
+    "inet": (["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/64"], ""),
+    "cidr": (["10.0.0.0/8", "2001:db8::/32"], ""),
+    "inet[]": ([["10.0.0.1", None, "::1"], [["10.0.0.1"], ["::1"]], []], ""),
+    "cidr[]": ([["10.0.0.0/8"]], ""),
+    "an_inet": (["10.0.0.1", "::1"], ""),
+    "a_cidr": (["10.0.0.0/8"], ""),
+    "a_bytea": (["AP/+"], ""),
+    "int4range": (RANGES, ""),
+    "int4range[]": ([[*RANGES, None], []], ""),
+    "tstzrange[]": ([[*SPANS, None]], ""),
+    "int4multirange": ([[], [{"lower": 1, "upper": 5}, {"lower": 7}]], ""),
+    "nummultirange": ([[{"lower": "1.5", "upper": "2.50", "bounds": "(]"}]], ""),
+    "datemultirange": ([[{"lower": "2020-01-01", "upper": "2020-01-09"}]], ""),
+    "tsmultirange": ([[{"lower": "2020-01-01T00:00:00.5"}]], ""),
+    "tstzmultirange": ([SPANS], ""),
+    "int4multirange[]": (
+        [[[{"lower": 1, "upper": 5}, {"lower": 7}], [], None], [[[{"upper": 5}], []], [[], []]]],
+        "pg8000 asyncpg",
+    ),
+    "tstzmultirange[]": ([[SPANS, []]], "pg8000 asyncpg"),
+    "an_int4range": (RANGES, "asyncpg"),
+    "a_tstzrange": (SPANS, "asyncpg"),
+    "an_int4multirange": ([[], [{"lower": 1, "upper": 5}, {"lower": 7}]], "asyncpg"),
+    "a_tstzmultirange": ([SPANS], "asyncpg"),
+    "an_hstore": ([{"a": "1", "b": None}, {}], "pg8000 asyncpg"),
+    "bit(3)": (["101"], "" if NEWER_LINE else "asyncpg"),
+    "bit(3)[]": ([["101", None]], "psycopg2 pg8000" if NEWER_LINE else "asyncpg"),
+    "bits": (["101"], "asyncpg"),
+    "bits[]": ([["101", None]], "asyncpg"),
+    "bit_lists": ([["101", None]], "psycopg2 asyncpg"),
+    "a_jsonb": ([{"a": [1]}, [1, "x"], [], "x", "[1]", 1, 0.5, True], " ".join(DRIVERS)),
+    "a_json": ([{"a": [1]}, [1, "x"], [], "x", "[1]", 1, 0.5, True], " ".join(DRIVERS)),
+}
+
+
+@pytest.fixture
+def every(postgresql_db: Database) -> Database:
+    """A table ``t`` with a column of each type."""
+    domains = [name for name in VALUES if name.startswith(("a_", "an_"))]
+    postgresql_db.execute(
+        "CREATE EXTENSION hstore",
+        "CREATE DOMAIN bits AS bit(3)",
+        "CREATE DOMAIN bit_lists AS bit(3)[]",
+        *(f"CREATE DOMAIN {name} AS {name.partition('_')[2]}" for name in domains),
+        f"CREATE TABLE t (id serial PRIMARY KEY{''.join(f', c{n} {type_}' for n, type_ in enumerate(VALUES))})",
+    )
+    return postgresql_db
+
+
+def run_with(db: Database, driver: str, function: Callable[[CustomTable, Connection], Any]) -> Any:
+    """Call a function with the table ``t`` and a connection, whichever kind of driver it is."""
+    url = db.url.set(drivername=f"postgresql+{driver}")
+    if driver != "asyncpg":
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
+            return function(get_lazy_class(engine).t, connection)
+
+    async def run() -> Any:
+        engine = create_async_engine(url, poolclass=NullPool)
+        table = await get_lazy_class(engine).get("t")
+        async with engine.begin() as connection:
+            return await connection.run_sync(lambda sync: function(table, sync))
+
+    return asyncio.run(run())
+
+
+def unlike(table: CustomTable, found: Row[Any], column: str, expected: object) -> list[object]:
+    """Return what the row model makes of a row, directly, of its JSON and of its dump, where that is something else."""
+    model: Any = table.as_pydantic()
+    row = model.model_validate(found)
+    rows = [row, model.model_validate_json(row.model_dump_json()), model.model_validate(row.model_dump())]
+    return [value for one in rows if (value := getattr(one, column)) != expected]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_is_sent_and_read(every: Database, driver: str) -> None:
+    """What the insert model accepts is stored and read as it was, and what the driver cannot send is refused."""
+
+    def check(table: CustomTable, connection: Connection) -> None:
+        insert: Any = table.as_pydantic_insert()
+        for number, (type_, (values, refused)) in enumerate(VALUES.items()):
+            column = f"c{number}"
+            for value in values:
+                if driver in refused.split():
+                    with pytest.raises(ValidationError, match=r"not_sent|array_items"):
+                        insert.model_validate({column: value})
+                    continue
+                new = insert.model_validate({column: value})
+                dump = new.model_dump(exclude_unset=True)
+                assert (
+                    new
+                    == insert.model_validate(dump)
+                    == insert.model_validate_json(new.model_dump_json(include={column}))
+                )
+                connection.execute(table.insert(), dump)
+                found = connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one()
+                assert (type_, value, []) == (type_, value, unlike(table, found, column, getattr(new, column)))
+
+    run_with(every, driver, check)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_is_read(every: Database, driver: str) -> None:
+    """What another client has stored is read, be it what the driver cannot send."""
+    columns = {type_: f"c{number}" for number, type_ in enumerate(VALUES)}
+    stored: dict[str, tuple[str, Any]] = {
+        "a_jsonb": ("'{\"a\": [1]}'", {"a": [1]}),
+        "a_json": ("'\"[1]\"'", "[1]"),
+        "an_hstore": ("'a=>1, b=>NULL'", {"a": "1", "b": None}),
+        "an_int4range": ("'[1,5)'", {"lower": 1, "upper": 5, "bounds": "[)", "empty": False}),
+        "a_tstzrange": (
+            "'[2020-01-01 00:00+00,)'",
+            {"lower": "2020-01-01T00:00:00Z", "upper": None, "bounds": "[)", "empty": False},
+        ),
+        "an_int4multirange": ("'{[1,5)}'", [{"lower": 1, "upper": 5, "bounds": "[)", "empty": False}]),
+        "bits": ("'101'", "101"),
+        "bits[]": ("'{101,NULL}'", ["101", None]),
+        "bit_lists": ("'{101,NULL}'", ["101", None]),
+    }
+    if driver not in ("pg8000", "asyncpg"):  # of which SQLAlchemy cannot read these
+        one = {"lower": 1, "upper": 5, "bounds": "[)", "empty": False}
+        stored["int4multirange[]"] = ("""'{"{[1,5)}","{}",NULL}'""", [[one], [], None])
+    every.execute(
+        "SET timezone TO 'UTC'",
+        f"INSERT INTO t ({', '.join(columns[type_] for type_ in stored)})"
+        f" VALUES ({', '.join(literal for literal, _ in stored.values())})",
+    )
+
+    def check(table: CustomTable, connection: Connection) -> None:
+        if driver != "pg8000":
+            connection.exec_driver_sql("SET timezone TO 'UTC'")
+        row: Any = table.as_pydantic().model_validate(connection.execute(select(table)).one())
+        read = row.model_dump(mode="json")
+        assert {type_: value for type_, (_, value) in stored.items()} == {
+            type_: read[columns[type_]] for type_ in stored
+        }
+
+    run_with(every, driver, check)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_bounds_without_an_order(postgresql_db: Database, driver: str) -> None:
+    """NaN as a bound is read, and infinity, where the driver makes a time without an offset of it."""
+    postgresql_db.execute(
+        "CREATE TABLE t (id serial PRIMARY KEY, a numrange, b tstzrange)",
+        "INSERT INTO t (a) VALUES ('[NaN,NaN]'), ('[1,NaN)')",
+        *(["UPDATE t SET b = '[2024-01-01,infinity)'"] if driver == "asyncpg" else []),
+    )
+
+    def check(table: CustomTable, connection: Connection) -> None:
+        model: Any = table.as_pydantic()
+        for found in connection.execute(select(table)):
+            row = model.model_validate(found)
+            again = model.model_validate_json(row.model_dump_json())
+            parts = [str(one) for one in (row, again, model.model_validate(row.model_dump()))]
+            assert 1 == len({part.replace("datetime.timezone.utc", "TzInfo(0)") for part in parts})
+
+    run_with(postgresql_db, driver, check)
