@@ -184,8 +184,8 @@ class Limits:
     def _float(self, type_: sqltypes.Float[Any]) -> Iterator[Any]:
         unsigned = 0 if getattr(type_, "unsigned", False) or getattr(type_, "zerofill", False) else None
         if type_.asdecimal and not self.is_sent_as_float(type_):
-            yield Field(ge=-_LARGEST_DOUBLE if unsigned is None else unsigned, le=_LARGEST_DOUBLE)
-            if self.sent:
+            if self.sent:  # the largest that is read is larger: SQLAlchemy has all the digits that the float stands for
+                yield Field(ge=-_LARGEST_DOUBLE if unsigned is None else unsigned, le=_LARGEST_DOUBLE)
                 yield _ANY_NUMBER
             return
         if self.sent:
