@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -16,9 +17,11 @@ from lazy_alchemy.emitters import (
     BitText,
     CharacterSet,
     DataclassEmitter,
+    Duration,
     MappedModel,
     MySQLBoolean,
     NestedArray,
+    OffsetTime,
     ORMEmitter,
     PydanticEmitter,
     RangeOf,
@@ -79,6 +82,8 @@ class TagRow(RowModel):
     label: Annotated[str, CharacterSet("latin1", max_bytes=255)]
     icon: Annotated[bytes | None, Base64(max_length=100)] = None
     flags: Annotated[str | None, BitText()] = None
+    took: Annotated[timedelta | None, Duration(precision=3, fields="day to second")] = None
+    opens: Annotated[time | None, OffsetTime()] = None
     spans: Annotated[Any, RangeOf(int, "Spans", many=True)] = None
     grid: Annotated[list[int | None] | None, NestedArray(int, "Grid")] = None
     words: Annotated[list[str] | None, ArrayText("plain")] = None

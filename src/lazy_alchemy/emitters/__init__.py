@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from .bases import Base64 as Base64
     from .bases import BitText as BitText
     from .bases import CharacterSet as CharacterSet
+    from .bases import Duration as Duration
     from .bases import MappedModel as MappedModel
     from .bases import MySQLBoolean as MySQLBoolean
     from .bases import NestedArray as NestedArray
+    from .bases import OffsetTime as OffsetTime
     from .bases import RangeOf as RangeOf
     from .bases import RowModel as RowModel
     from .bases import omitted as omitted
@@ -33,10 +35,12 @@ __all__ = [
     "BitText",
     "CharacterSet",
     "DataclassEmitter",
+    "Duration",
     "MappedModel",
     "MySQLBoolean",
     "NestedArray",
     "ORMEmitter",
+    "OffsetTime",
     "PydanticEmitter",
     "RangeOf",
     "RowModel",
@@ -52,10 +56,12 @@ _MODULES = {
     "BitText": ".bases",
     "CharacterSet": ".bases",
     "DataclassEmitter": ".dataclass",
+    "Duration": ".bases",
     "MappedModel": ".bases",
     "MySQLBoolean": ".bases",
     "NestedArray": ".bases",
     "ORMEmitter": ".orm",
+    "OffsetTime": ".bases",
     "PydanticEmitter": ".pydantic",
     "RangeOf": ".bases",
     "RowModel": ".bases",

@@ -22,7 +22,7 @@ from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
 from ._numbers import Digits, fits_money, fits_numeric, fits_real
 from ._texts import CharacterSet, storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
-from ._times import storable_datetime, storable_time, with_offset, without_offset
+from ._times import Duration, OffsetTime, storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
 
 if TYPE_CHECKING:
@@ -250,6 +250,8 @@ class Limits:
 
     def _time(self, type_: sqltypes.DateTime | sqltypes.Time) -> Iterator[Any]:
         if not self.sent:
+            if isinstance(type_, sqltypes.Time) and type_.timezone:
+                yield OffsetTime()
             return
         # SQLite has no time zones: SQLAlchemy takes the precision of its DATETIME(6) for the argument ``timezone``.
         zone = bool(type_.timezone) and self.dialect != "sqlite"
@@ -289,6 +291,8 @@ class Limits:
         elif isinstance(type_, postgresql.HSTORE):
             if self.sent:
                 yield Check(storable_pairs)
+        elif isinstance(type_, postgresql.INTERVAL):
+            yield Duration(type_.precision, type_.fields) if self.sent else Duration()
         elif isinstance(type_, sqltypes.NullType):
             if self.sent and self.dialect == "sqlite":  # a column without a type, which takes everything
                 yield Check(storable_in_sqlite, (("type", ("number", "string")),))

@@ -19,7 +19,7 @@ from ._ranges import RangeOf
 from ._source_text import string, subscript
 from ._source_types import Scope
 from ._texts import CharacterSet
-from ._times import with_offset, without_offset
+from ._times import Duration, OffsetTime, with_offset, without_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,8 @@ __all__ = ["innermost", "limits_of", "long_name", "measures", "text_of"]
 _BIG = 2**63 - 1
 _LIMITS = ("gt", "ge", "lt", "le", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
 _INFINITE = "allow_inf_nan"
-_CHARACTERS = "character_set"
+_OWN = ("character_set", "precision", "fields")
+"""What our own annotations say."""
 
 
 def text_of(described: Any, one: ModelField, table: Table, own: Scope, *, sent: bool) -> str:
@@ -121,8 +122,10 @@ class _Described:
             items = [] if item.items == "plain" else [string(item.items)]
             characters = [] if item.characters else ["characters=False"]
             return self._annotated(text, "ArrayText", ", ".join([*items, *characters]))
-        if isinstance(item, (BitText, MySQLBoolean)):
+        if isinstance(item, (BitText, MySQLBoolean, OffsetTime)):
             return self._annotated(text, type(item).__name__, "")
+        if isinstance(item, Duration):
+            return self._annotated(text, "Duration", ", ".join(f"{name}={value}" for name, value in _written([item])))
         if isinstance(item, CharacterSet):
             return self._annotated(text, "CharacterSet", string(item.character_set)) if self._sent else text
         if isinstance(item, RangeOf):
@@ -223,7 +226,5 @@ def _written(items: Iterable[Any]) -> Iterator[tuple[str, str]]:
 def _attributes(item: Any) -> list[tuple[str, Any]]:
     """Return what one piece of a field's metadata says. ``Any``: of the many classes that Pydantic has for them."""
     return [
-        (name, getattr(item, name))
-        for name in (*_LIMITS, _INFINITE, _CHARACTERS)
-        if getattr(item, name, None) is not None
+        (name, getattr(item, name)) for name in (*_LIMITS, _INFINITE, *_OWN) if getattr(item, name, None) is not None
     ]

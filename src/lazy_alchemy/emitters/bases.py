@@ -22,6 +22,7 @@ from ._encodings import Base64, BitText, MySQLBoolean
 from ._ranges import RangeOf
 from ._sources import readable
 from ._texts import CharacterSet
+from ._times import Duration, OffsetTime
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -33,9 +34,11 @@ __all__ = [
     "Base64",
     "BitText",
     "CharacterSet",
+    "Duration",
     "MappedModel",
     "MySQLBoolean",
     "NestedArray",
+    "OffsetTime",
     "RangeOf",
     "RowModel",
     "omitted",
