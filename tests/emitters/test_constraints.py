@@ -353,6 +353,30 @@ def test_a_domain_over_a_domain(postgresql_db: Database, reflector: Reflector | 
     assert {"minLength": 2, "maxLength": 3}.items() <= fields["b"]["anyOf"][0].items()
 
 
+@pytest.mark.parametrize("reflector", [None, InspectorReflector()], ids=["own", "inspector"])
+@pytest.mark.parametrize(
+    ("base", "check", "values"),
+    [
+        ("integer", "VALUE < 1000", (999, 1000)),
+        ("integer", "VALUE < 70000000000 AND VALUE > -1.5", (-1, -2)),
+        ("smallint", "VALUE <= 5", (5, 6)),
+        ("bigint", "VALUE BETWEEN 1 AND 3", (3, 4)),
+        ("numeric(5,2)", "VALUE < 10.5", ("10.49", "10.50")),
+        ("numeric(5,2)", "VALUE > 3", ("3.01", "3.00")),
+        ("double precision", "VALUE <= 5.5", (5.5, 5.6)),
+        ("numeric(5,2)", "VALUE::integer < 5", ("900", "1000")),  # of which the CHECK is the database's
+    ],
+)
+def test_a_check_of_a_domain_over_a_domain_of_numbers(
+    postgresql_db: Database, reflector: Reflector | None, base: str, check: str, values: tuple[Any, Any]
+) -> None:
+    """PostgreSQL writes a cast into such a CHECK, and it is understood where the cast changes no value."""
+    postgresql_db.execute(f"CREATE DOMAIN inner_one AS {base}", f"CREATE DOMAIN outer_one AS inner_one CHECK ({check})")
+    postgresql_db.execute("CREATE TABLE t (id serial PRIMARY KEY, a outer_one NOT NULL)")
+    model = get_lazy_class(postgresql_db.engine, reflector=reflector).t.as_pydantic_insert()
+    assert [True, False] == [accepted(model, {"a": value}) for value in values]
+
+
 def test_types_are_given_by_class_and_by_name(db: Database) -> None:
     """A Python type of the user's goes before the map, checks what it checks, and nothing else is added to it."""
     table = make(db, "a VARCHAR(2) NOT NULL", "b INTEGER NOT NULL")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
-from sqlalchemy import Integer, Numeric, String
+from sqlalchemy import Float, Integer, Numeric, String
 
 from ._checks import Check, refusal
 from ._types import base_of
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy.dialects.postgresql import DOMAIN
+    from sqlalchemy.types import TypeEngine
 
 __all__ = ["narrowed"]
 
 # As PostgreSQL writes an expression back, each part of an AND in parentheses: ((VALUE >= 1) AND (VALUE <= 10)).
-_BOUND = re.compile(r"\(?VALUE (?P<operator><=|>=|<|>) \(?'?(?P<number>-?\d+(\.\d+)?)'?\)?(::[\w ]+)?\)?")
+# In that of a domain over a domain, VALUE has a cast to what that is over.
+_BOUND = re.compile(
+    r"\(?\(?VALUE\)?(::(?P<cast>[\w ]+))? (?P<operator><=|>=|<|>) \(?'?(?P<number>-?\d+(\.\d+)?)'?\)?(::[\w ]+)?\)?"
+)
 _LENGTH = re.compile(
     r"\(?(char_length|character_length|length)\(\(?VALUE\)?(::[\w ]+)?\) (?P<operator><=|>=|<|>|=) (?P<number>\d+)\)?"
 )
@@ -29,6 +34,13 @@ _LABELS = re.compile(r"\(?\(?VALUE\)?(::[\w ]+)? = ANY \(\(?ARRAY\[(?P<labels>.+
 _LABEL = re.compile(r"\(?'(?P<label>(?:[^'\\]|'')*)'(::[\w ]+)?\)?(::[\w ]+)?(, |$)")
 _WORDS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _TIGHTER = {"lt": min, "le": min, "max_length": min, "gt": max, "ge": max, "min_length": max}
+
+# The casts that change no value of a type.
+_EXACT: tuple[tuple[type[TypeEngine[Any]], tuple[str | None, ...]], ...] = (
+    (Integer, (None, "smallint", "integer", "bigint", "numeric")),
+    (Float, (None, "double precision")),
+    (Numeric, (None, "numeric")),
+)
 
 _Bound: TypeAlias = "tuple[str, int | Decimal]"
 """An argument of Pydantic's ``Field`` by its name."""
@@ -77,18 +89,24 @@ def _limits(domain: DOMAIN) -> list[_Bound | Check]:
     if expression.startswith("(") and expression.endswith(")") and ") AND (" in expression:
         expression = expression[1:-1]
     base = base_of(domain)
-    is_text = isinstance(base, String)
-    if not is_text and not isinstance(base, (Integer, Numeric)):
-        return []
-    of_part = _part_of_text if is_text else _part_of_number
-    found = [list(of_part(part)) for part in expression.split(" AND ")]
+    if isinstance(base, String):
+        found = [list(_part_of_text(part)) for part in expression.split(" AND ")]
+    else:
+        found = [list(_part_of_number(part, base)) for part in expression.split(" AND ")]
     return [limit for limits in found for limit in limits] if all(found) else []
 
 
-def _part_of_number(part: str) -> Iterator[_Bound | Check]:
-    if match := _BOUND.fullmatch(part):
-        number = Decimal(match["number"])
-        yield _WORDS[match["operator"]], int(number) if number == int(number) else number
+def _part_of_number(part: str, base: TypeEngine[Any]) -> Iterator[_Bound | Check]:
+    match = _BOUND.fullmatch(part)
+    exact = next((casts for known, casts in _EXACT if isinstance(base, known)), ())
+    if match and match["cast"] in exact:
+        number, word = Decimal(match["number"]), _WORDS[match["operator"]]
+        if number == int(number):
+            yield word, int(number)
+        elif isinstance(base, Integer):
+            yield ("le", math.floor(number)) if word in ("lt", "le") else ("ge", math.ceil(number))
+        else:
+            yield word, number
 
 
 def _part_of_text(part: str) -> Iterator[_Bound | Check]:
