@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 
 from lazy_alchemy import get_lazy_class
 from lazy_alchemy.emitters import SourceEmitter
@@ -85,8 +85,8 @@ def test_months_are_read_as_days(intervals: Database, driver: str) -> None:
     def check(table: CustomTable, connection: Connection) -> None:
         model: Any = table.as_pydantic()
         rows = [model.model_validate(row) for row in connection.execute(select(table.c).order_by(table.c.id))]
-        time = timedelta(hours=4, minutes=5, seconds=6.5)
-        assert [timedelta(428) + time, timedelta(-395)] == [row.c0 for row in rows]
+        rest = timedelta(hours=4, minutes=5, seconds=6.5)
+        assert [timedelta(428) + rest, timedelta(-395)] == [row.c0 for row in rows]
         assert [timedelta(425), timedelta(0)] == [row.c3 for row in rows]
 
     run_with(intervals, driver, check)
@@ -117,6 +117,49 @@ def test_an_interval_in_json(intervals: Database, value: timedelta, text: str) -
         assert jsonschema_rs.is_valid({"type": "string", "format": "duration"}, text, validate_formats=True)
 
 
+FIRST, LAST = "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"
+# What there is at the ends of time, and what asyncpg would store as infinity.
+ENDS: dict[str, tuple[list[Any], list[Any]]] = {
+    "date": (["0001-01-02", "9999-12-30"], ["0001-01-01", "9999-12-31"]),
+    "timestamp": (["0001-01-01T00:00:00.000001", "9999-12-31T23:59:59.999998"], [FIRST, LAST]),
+    "timestamptz": (
+        ["0001-01-01T00:00:00-01:00", "9999-12-31T23:59:59.999999+01:00", "9999-12-31T00:00:00Z"],
+        [f"{FIRST}Z", f"{LAST}Z", "0001-01-01T01:00:00+01:00"],
+    ),
+    "date[]": ([["0001-01-02"]], [["0001-01-01"]]),
+    "day": (["0001-01-02"], ["0001-01-01"]),
+    "daterange": ([{"lower": "0001-01-02"}], [{"lower": "0001-01-01"}, {"upper": "9999-12-31"}]),
+    "tstzrange": ([{"upper": "9999-12-31T00:00:00Z"}], [{"upper": f"{LAST}Z"}]),
+}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_ends_of_time(postgresql_db: Database, driver: str) -> None:
+    """They are stored and read as they are, and refused where asyncpg would make infinity of them."""
+    columns = ", ".join(f"c{number} {type_}" for number, type_ in enumerate(ENDS))
+    postgresql_db.execute("CREATE DOMAIN day AS date", f"CREATE TABLE t (id serial PRIMARY KEY, {columns})")
+
+    def check(table: CustomTable, connection: Connection) -> None:
+        model: Any = table.as_pydantic()
+        insert: Any = table.as_pydantic_insert()
+        for number, (type_, (held, ends)) in enumerate(ENDS.items()):
+            column = f"c{number}"
+            if driver == "asyncpg":
+                for value in ends:
+                    with pytest.raises(ValidationError, match="stores the value as infinity"):
+                        insert.model_validate({column: value})
+            for value in held if driver == "asyncpg" else [*held, *ends]:
+                new = insert.model_validate({column: value})
+                stored = connection.execute(
+                    table.insert().returning(cast(table.c[column], Text)), new.model_dump(exclude_unset=True)
+                )
+                assert "infinity" not in stored.scalar_one()
+                found = connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one()
+                assert (type_, getattr(new, column)) == (type_, getattr(model.model_validate(found), column))
+
+    run_with(postgresql_db, driver, check)
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_the_offset_of_a_time_without_minutes(postgresql_db: Database, driver: str) -> None:
     """A time with an offset of whole hours is read, be it by a driver that gives PostgreSQL's text."""
@@ -128,6 +171,8 @@ def test_the_offset_of_a_time_without_minutes(postgresql_db: Database, driver: s
         connection.execute(table.insert(), new.model_dump(exclude_unset=True))
         row: Any = table.as_pydantic().model_validate(connection.execute(select(table)).one())
         assert (new.a, new.b) == (row.a, row.b)
+        with pytest.raises(ValidationError, match="no seconds"):
+            table.as_pydantic_insert().model_validate({"a": time(12, tzinfo=timezone(timedelta(seconds=1)))})
 
     run_with(postgresql_db, driver, check)
 

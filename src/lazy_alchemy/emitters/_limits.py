@@ -22,7 +22,7 @@ from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
 from ._numbers import Digits, fits_money, fits_numeric, fits_real
 from ._texts import CharacterSet, storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
-from ._times import Duration, OffsetTime, storable_datetime, storable_time, with_offset, without_offset
+from ._times import Duration, OffsetTime, finite, storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
 
 if TYPE_CHECKING:
@@ -263,6 +263,8 @@ class Limits:
         yield _AWARE if zone else _NAIVE
         if self.dialect == "postgresql":
             yield Check(storable_datetime(getattr(type_, "precision", None)))
+            if self.driver == "asyncpg":
+                yield Check(finite)
         if isinstance(type_, mysql.TIMESTAMP):
             yield Field(ge=_FIRST_TIMESTAMP, lt=_LAST_TIMESTAMP)
 
@@ -291,6 +293,9 @@ class Limits:
         elif isinstance(type_, postgresql.HSTORE):
             if self.sent:
                 yield Check(storable_pairs)
+        elif isinstance(type_, sqltypes.Date):
+            if self.sent and self.driver == "asyncpg":
+                yield Check(finite)
         elif isinstance(type_, postgresql.INTERVAL):
             yield Duration(type_.precision, type_.fields) if self.sent else Duration()
         elif isinstance(type_, sqltypes.NullType):

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from pydantic import GetCoreSchemaHandler, ValidatorFunctionWrapHandler
 
-__all__ = ["Duration", "OffsetTime", "storable_datetime", "storable_time", "with_offset", "without_offset"]
+__all__ = ["Duration", "OffsetTime", "finite", "storable_datetime", "storable_time", "with_offset", "without_offset"]
 
 _DAY = 24 * 60 * 60 * 10**6
 # Less than this on either side: MAX_TZDISP_HOUR in src/include/datatype/timestamp.h is 15.
 _LARGEST_OFFSET = datetime.timedelta(hours=16)
+_MINUTE = datetime.timedelta(minutes=1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _SECONDS = {"day": 24 * 60 * 60, "hour": 60 * 60, "minute": 60}
 _DURATION = r"^-?P([0-9]{1,9}D)?(T([0-9]{1,2}H)?([0-9]{1,2}M)?([0-9]{1,2}(\.[0-9]{1,6})?S)?)?$"
@@ -123,7 +124,10 @@ def storable_time(precision: int | None) -> Callable[[datetime.time], datetime.t
     half = _half_unit(precision)
 
     def check(value: datetime.time) -> datetime.time:
-        _check_offset(value.utcoffset())
+        offset = value.utcoffset() or datetime.timedelta()
+        _check_offset(offset)
+        if offset % _MINUTE:  # asyncpg sends it without, and pg8000 gives what Pydantic does not read
+            raise refusal("timezone_offset", "The offset from UTC should have no seconds")
         seconds = (value.hour * 60 + value.minute) * 60 + value.second
         if seconds * 10**6 + value.microsecond + half >= _DAY:
             raise refusal("time_rounding", "The column rounds the time up to 24:00:00")
@@ -149,11 +153,23 @@ def storable_datetime(precision: int | None) -> Callable[[datetime.datetime], da
     return check
 
 
+def finite(value: datetime.date) -> datetime.date:
+    """Refuse the first and the last that there is, which asyncpg sends as those before and after all others."""
+    if isinstance(value, datetime.datetime):
+        in_utc = value.replace(tzinfo=None) - (value.utcoffset() or datetime.timedelta())
+        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)
+    else:
+        infinite = value in (datetime.date.min, datetime.date.max)
+    if infinite:
+        raise refusal("infinite_time", "The driver of the database stores the value as infinity")
+    return value
+
+
 def _half_unit(precision: int | None) -> int:
     """Return how many microseconds are rounded up to the last digit."""
     return 10 ** (6 - precision) // 2 if precision is not None else 0
 
 
-def _check_offset(offset: datetime.timedelta | None) -> None:
-    if offset is not None and abs(offset) >= _LARGEST_OFFSET:
+def _check_offset(offset: datetime.timedelta) -> None:
+    if abs(offset) >= _LARGEST_OFFSET:
         raise refusal("timezone_offset", "The offset from UTC should be less than 16 hours")
