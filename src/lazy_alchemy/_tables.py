@@ -306,7 +306,7 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
                     **key.options.thaw(),
                 )
             )
-        constraints = [_foreign_key(key, info, metadata) for key in info.foreign_keys]
+        constraints = [_foreign_key(key, info, metadata, columns) for key in info.foreign_keys]
         items.extend(constraints)
         for index in info.indexes:
             if any(index.columns):
@@ -410,7 +410,9 @@ def _column(info: ColumnInfo) -> Column[Any]:
 _ForeignKeyTarget = getattr(sa_schema, "ForeignKeyTarget", None)
 
 
-def _foreign_key(key: ForeignKeyInfo, info: TableInfo, metadata: MetaData) -> ForeignKeyConstraint:
+def _foreign_key(
+    key: ForeignKeyInfo, info: TableInfo, metadata: MetaData, columns: dict[str, Column[Any]]
+) -> ForeignKeyConstraint:
     target = (key.referred_schema, key.referred_table)
     if _ForeignKeyTarget is not None:
         references = [_ForeignKeyTarget(*target, column) for column in key.referred_columns]
@@ -418,7 +420,7 @@ def _foreign_key(key: ForeignKeyInfo, info: TableInfo, metadata: MetaData) -> Fo
         references = [f"{metadata_key(*target)}.{column}" for column in key.referred_columns]
     absent = target != (info.schema, info.name) and metadata_key(*target) not in metadata.tables
     return ForeignKeyConstraint(
-        key.columns,
+        [columns[name].key if name in columns else name for name in key.columns],
         references,
         key.name,
         link_to_name=True,

@@ -144,12 +144,13 @@ class TypeInfo:
     @classmethod
     def _describe(cls, type_: TypeEngine[Any], state: tuple[object, ...]) -> TypeInfo:
         name = _public_name(_class(type_))
-        try:
-            info = cls(name, Options(_arguments(type_)))
-            if _state(info.build()) == state:
-                return info
-        except Exception:  # noqa: BLE001, S110 - a third party's constructor may raise anything; the instance stands in
-            pass
+        for private in (False, True):
+            try:
+                info = cls(name, Options(_arguments(type_, private=private)))
+                if _state(info.build()) == state:
+                    return info
+            except Exception:  # noqa: BLE001, PERF203, S110 - a third party's constructor; the instance stands in
+                pass
         return cls(name, Options({"repr": repr(type_)}), instance=type_)
 
     def build(self) -> TypeEngine[Any]:
@@ -272,12 +273,13 @@ def _class(type_: TypeEngine[Any]) -> type:
     return type(type_)
 
 
-def _arguments(type_: TypeEngine[Any]) -> dict[str, object]:
+def _arguments(type_: TypeEngine[Any], *, private: bool) -> dict[str, object]:
+    """Return the keyword arguments that may make an equal type, ``private`` ones (GeoAlchemy2 has one) on request."""
     names, variable = _parameters(_class(type_))
     defaults = _defaults(_class(type_))
     arguments: dict[str, object] = {}
     for name in names:
-        if name in _NOT_THE_TYPE or name.startswith("_"):
+        if name in _NOT_THE_TYPE or (name.startswith("_") and not private):
             continue
         value = getattr(type_, name, None)
         default = defaults.get(name)

@@ -31,6 +31,7 @@ from lazy_alchemy._tableinfo import (
 from lazy_alchemy._typeinfo import Options, TypeInfo
 from lazy_alchemy.reflectors._definitions import Definitions
 from lazy_alchemy.reflectors._kinds import ROW_NUMBER, Lacking, kinds_of, mysql_kinds, sqlite_kinds, views
+from lazy_alchemy.reflectors._listeners import heard
 from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class InspectorReflector:
         inspector = inspect(connection)
         if dialect in _MYSQL:
             with suppress(_DeniedError):
-                return _reflect_shown(connection, inspector, wanted, schema)
+                return heard(connection, _reflect_shown(connection, inspector, wanted, schema))
         lacking: Lacking = {}
         if dialect == "sqlite":
             kinds, lacking = sqlite_kinds(connection, wanted, schema)
@@ -112,7 +113,7 @@ class InspectorReflector:
                 found[name] = facts.table(name, kinds[name])
             else:
                 _raise_if_unreadable(inspector, name, schema)
-        return found
+        return heard(connection, found)
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
         """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from lazy_alchemy._connections import autocommits
+from lazy_alchemy.reflectors._listeners import heard
 from lazy_alchemy.reflectors._postgresql_sql import OLDEST, read
 from lazy_alchemy.reflectors._postgresql_tables import Tables
 from lazy_alchemy.reflectors._postgresql_types import TypesOf, UncertainError, UnsettledError
@@ -91,6 +92,7 @@ class PostgresReflector(InspectorReflector):
             uncertain, wanted = _tables(facts, wanted, schema, connection.dialect, found)
             left.extend(uncertain)
         left.extend(wanted)
+        found.update(heard(connection, found))
         if left:
             try:
                 found.update(super().reflect(connection, left, schema=schema))

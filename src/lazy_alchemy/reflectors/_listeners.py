@@ -1,0 +1,108 @@
+"""Listeners for SQLAlchemy's "column_reflect" event, which GeoAlchemy2 has and anybody may have.
+
+SQLAlchemy calls them while it makes a Table. We call them while the database is read, because they may ask it things,
+and keep what they make of a column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import MetaData, Table, inspect
+from sqlalchemy.types import NullType
+
+from lazy_alchemy._errors import ReflectionError
+from lazy_alchemy._typeinfo import Options, TypeInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+    from lazy_alchemy._tableinfo import ColumnInfo, TableInfo
+
+__all__ = ["heard"]
+
+_ANY = Table("any", MetaData())
+"""A table for asking whether there are listeners: those of all tables are those of any."""
+
+
+def heard(connection: Connection, infos: Mapping[str, TableInfo]) -> Mapping[str, TableInfo]:
+    """Return ``infos`` with what listeners for "column_reflect" make of the columns; the round trips are theirs.
+
+    Those are asked that listen to all tables (``event.listen(Table, "column_reflect", ...)``). One that listens to a
+    MetaData listens to another one than ours.
+
+    Raises:
+        ReflectionError: A listener has renamed a column, or put something into it that is not plain data.
+    """
+    if not (_ANY.dispatch.column_reflect or _ANY.metadata.dispatch.column_reflect):
+        return infos
+    inspector = inspect(connection)
+    changed: dict[str, TableInfo] = {}
+    for name, info in infos.items():
+        table = Table(info.name, MetaData(), schema=info.schema)
+        columns: list[ColumnInfo] = []
+        for column in info.columns:
+            facts = _facts(column)
+            table.metadata.dispatch.column_reflect(inspector, table, facts)
+            table.dispatch.column_reflect(inspector, table, facts)
+            try:
+                columns.append(_column(column, facts))
+            except TypeError as error:
+                raise ReflectionError(
+                    f"A listener for column_reflect has made of column {column.name!r} of table {name!r} something "
+                    f"that cannot be kept: {error}"
+                ) from error
+        changed[name] = replace(info, columns=tuple(columns))
+    return changed
+
+
+def _facts(column: ColumnInfo) -> dict[str, Any]:  # Any: listeners put in what they like
+    """Return what the Inspector says of a column."""
+    facts: dict[str, Any] = {
+        "name": column.name,
+        "type": column.type.build(),
+        "nullable": column.nullable,
+        "default": column.default,
+        "comment": column.comment,
+    }
+    if column.autoincrement is not None:
+        facts["autoincrement"] = column.autoincrement
+    if column.quote is not None:
+        facts["quote"] = column.quote
+    if column.computed is not None:
+        facts["computed"] = column.computed.thaw()
+    if column.identity is not None:
+        facts["identity"] = column.identity.thaw()
+    if column.options:
+        facts["dialect_options"] = column.options.thaw()
+    return facts
+
+
+def _column(column: ColumnInfo, facts: dict[str, Any]) -> ColumnInfo:
+    """Return what ``facts`` say, once listeners have heard of them.
+
+    Raises:
+        TypeError: They cannot be kept.
+    """
+    if facts["name"] != column.name:
+        raise TypeError(f'it is renamed to {facts["name"]!r}; set column_info["key"] for another name in Python')
+    options = {**facts.get("dialect_options", {}), **{key: facts[key] for key in ("key", "info") if key in facts}}
+    default, computed, identity = (facts.get(key) for key in ("default", "computed", "identity"))
+    type_ = TypeInfo.of(facts["type"])
+    return replace(
+        column,
+        type=type_,
+        nullable=facts["nullable"],
+        default=None if default is None else str(default),
+        autoincrement=facts.get("autoincrement"),
+        comment=facts.get("comment"),
+        computed=Options(computed) if computed else None,
+        identity=Options(identity) if identity else None,
+        quote=facts.get("quote"),
+        options=Options(options),
+        full_type=column.full_type if type_ == column.type else None,
+        type_name=column.type_name if isinstance(facts["type"], NullType) else None,
+    )
