@@ -20,7 +20,7 @@ from ._charsets import charset_of_collation
 from ._checks import Check
 from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
-from ._numbers import Digits, fits_money, fits_numeric, fits_real
+from ._numbers import Digits, fits_money, fits_numeric, fits_real, multiple_of
 from ._texts import CharacterSet, storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
 from ._times import Duration, OffsetTime, finite, storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
@@ -73,6 +73,7 @@ _LAST_TIMESTAMP = datetime.datetime(2038, 1, 18)  # noqa: DTZ001
 _NAIVE = Check(without_offset, (("format", "date-time-local"),))
 _NAIVE_TIME = Check(without_offset, (("format", "time-local"),))
 _AWARE = Check(with_offset)
+_CONTEXT = 28  # digits of Python's decimal arithmetic, unless it is told otherwise
 _ANY_NUMBER = Digits(300, 300)  # of a column without a precision: what a DOUBLE holds, and no exponent
 _DISCRETE: tuple[tuple[tuple[type[Any], ...], object], ...] = (
     ((postgresql.INT4RANGE, postgresql.INT4MULTIRANGE), 2**31 - 1),
@@ -220,14 +221,14 @@ class Limits:
         if scale < 0:  # PostgreSQL rounds to tens or hundreds
             yield Field(max_digits=precision - scale, decimal_places=0)
             if self.sent:
-                yield _rounded_below(precision, scale)
+                yield Field(multiple_of=10**-scale) if precision <= _CONTEXT else Check(multiple_of(10**-scale))
         elif scale > precision:
             limit = Decimal(10) ** (precision - scale)
             yield Field(max_digits=scale, decimal_places=scale, gt=-limit, lt=limit)
         else:
             yield Field(max_digits=precision, decimal_places=scale)
         if self.sent:  # what is read may have an exponent: 0.0000000 is Decimal("0E-7")
-            yield Digits(max(precision - scale, 0), max(scale, 0))
+            yield Digits(max(precision - scale, 0), max(scale, 0), max(-scale, 0))
 
     def _string(self, type_: sqltypes.String) -> Iterator[Any]:
         if type_.length is not None and not isinstance(type_, sqltypes.TEXT):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["innermost", "limits_of", "long_name", "measures", "text_of"]
 
 _BIG = 2**63 - 1
-_LIMITS = ("gt", "ge", "lt", "le", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
+_LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
 _INFINITE = "allow_inf_nan"
 _OWN = ("character_set", "precision", "fields")
 """What our own annotations say."""

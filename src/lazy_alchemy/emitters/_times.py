@@ -157,7 +157,7 @@ def finite(value: datetime.date) -> datetime.date:
     """Refuse the first and the last that there is, which asyncpg sends as those before and after all others."""
     if isinstance(value, datetime.datetime):
         in_utc = value.replace(tzinfo=None) - (value.utcoffset() or datetime.timedelta())
-        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)
+        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  in UTC, all three
     else:
         infinite = value in (datetime.date.min, datetime.date.max)
     if infinite:
