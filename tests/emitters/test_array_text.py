@@ -92,6 +92,33 @@ def test_every_driver_gives_lists(arrays: Database, driver: str) -> None:
         assert not session.dirty
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_items_that_look_like_an_array(postgresql_db: Database, driver: str) -> None:
+    """A list that was read is not taken for a driver's text, be it from a dump, JSON, a mapped object or a model."""
+    postgresql_db.execute(
+        "CREATE EXTENSION citext",
+        "CREATE DOMAIN word AS text",
+        "CREATE TABLE t (id serial PRIMARY KEY, a citext[], b word[])",
+    )
+    engine = create_engine(postgresql_db.url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool)
+    table = get_lazy_class(engine).t
+    model: Any = table.as_pydantic()
+    items: Any
+    for items in (["{", "}"], ["{"], ["{", "a", "}"], ["["], [["{"], ["}"]], [], ["{}"]):
+        new = table.as_pydantic_insert().model_validate({"a": items, "b": items})
+        with Session(engine) as session:
+            session.execute(table.insert(), new.model_dump(exclude_unset=True))
+            query = table.c.id.desc()
+            row = model.model_validate(session.execute(select(table).order_by(query).limit(1)).one())
+            mapped = session.scalars(select(table.as_sqlmodel()).order_by(query).limit(1)).one()
+            again = [row, model.model_validate(mapped), model.model_validate_json(row.model_dump_json())]
+            again += [
+                model.model_validate(form) for form in (row, row.model_dump(), row.model_copy(deep=True), vars(row))
+            ]
+            assert [(items, items)] * len(again) == [(one.a, one.b) for one in again]
+            assert not session.dirty
+
+
 def as_utc(value: Any) -> str:
     """Return the text of a value, its times in UTC."""
     if isinstance(value, list):

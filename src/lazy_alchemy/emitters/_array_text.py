@@ -10,12 +10,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic_core import core_schema
+from pydantic_core import PydanticSerializationUnexpectedValue, core_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic import GetCoreSchemaHandler
+    from pydantic import (
+        GetCoreSchemaHandler,
+        GetJsonSchemaHandler,
+        SerializationInfo,
+        SerializerFunctionWrapHandler,
+    )
+    from pydantic.json_schema import JsonSchemaValue
 
 __all__ = ["ArrayText", "ItemText", "parse_array", "with_minutes"]
 
@@ -40,16 +46,53 @@ class ArrayText:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Make a list of the text, before the list is validated."""
-        return core_schema.no_info_before_validator_function(self._read, handler(source))
+        schema = core_schema.with_info_before_validator_function(self._read, handler(source))
+        if not self.characters:
+            return schema
+        # In Python mode the second choice, which is for that mode alone, leaves the list as it is.
+        json_only = core_schema.plain_serializer_function_ser_schema(_refuse_python, info_arg=True)
+        as_it_is = core_schema.to_string_ser_schema(when_used="json")
+        choices = [core_schema.any_schema(serialization=one) for one in (json_only, as_it_is)]
+        serialization = core_schema.wrap_serializer_function_ser_schema(
+            _keep, info_arg=True, return_schema=core_schema.union_schema([*choices])
+        )
+        return core_schema.no_info_after_validator_function(_ReadList, schema, serialization=serialization)
 
-    def _read(self, value: Any) -> Any:
-        if isinstance(value, list) and self.characters:
-            characters: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
-            if not characters or characters[0] not in ("{", "[") or not all(map(_is_character, characters)):
-                return characters
-            value = "".join(characters)
-        array = parse_array(value, _READ[self.items]) if isinstance(value, str) else None
-        return value if array is None else array  # pyright: ignore[reportUnknownVariableType]  # as above
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the list, which is also what is written."""
+        function: Any = schema  # Any: which of the many kinds of core schema is known by what made it
+        return handler(function["schema"])
+
+    def _read(self, value: Any, info: core_schema.ValidationInfo) -> Any:
+        text: Any = value
+        if self.characters and info.mode == "python" and _is_characters(value):
+            text = "".join(value)
+        array = parse_array(text, _READ[self.items]) if isinstance(text, str) else None
+        return value if array is None else array
+
+
+class _ReadList(list[Any]):
+    """An array that was read: its items are no characters of a text."""
+
+
+def _keep(value: Any, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    written = handler(value)
+    return _ReadList(written) if info.mode == "python" and isinstance(value, _ReadList) else written
+
+
+def _refuse_python(value: Any, info: SerializationInfo) -> Any:
+    if info.mode == "python":
+        raise PydanticSerializationUnexpectedValue("in Python mode it stays the list that it is")
+    return value
+
+
+def _is_characters(value: Any) -> bool:
+    if not isinstance(value, list) or isinstance(value, _ReadList):
+        return False
+    characters: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # as above
+    return bool(characters) and characters[0] in ("{", "[") and all(map(_is_character, characters))
 
 
 def _is_character(value: object) -> bool:
