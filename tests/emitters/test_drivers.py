@@ -184,3 +184,37 @@ def test_bounds_without_an_order(postgresql_db: Database, driver: str) -> None:
             assert 1 == len({part.replace("datetime.timezone.utc", "TzInfo(0)") for part in parts})
 
     run_with(postgresql_db, driver, check)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_empty_items(postgresql_db: Database, driver: str) -> None:
+    """An item whose text is empty is stored and read, and refused where to read it would end the process."""
+    types = {"citext[]": "", "hstore[]": {}, "tsvector[]": " ", "tsquery[]": "", "a_citext[]": "", "some_citext": ""}
+    postgresql_db.execute(
+        "CREATE EXTENSION citext",
+        "CREATE EXTENSION hstore",
+        "CREATE DOMAIN a_citext AS citext",
+        "CREATE DOMAIN some_citext AS citext[]",
+        f"CREATE TABLE t (id serial PRIMARY KEY{''.join(f', c{n} {type_}' for n, type_ in enumerate(types))})",
+    )
+
+    def check(table: CustomTable, connection: Connection) -> None:
+        insert: Any = table.as_pydantic_insert()
+        for number, (type_, empty) in enumerate(types.items()):
+            column = f"c{number}"
+            if driver == "asyncpg" or (driver == "pg8000" and type_ == "hstore[]"):
+                with pytest.raises(ValidationError, match=r"empty_item|array_items"):
+                    insert.model_validate({column: [empty]})
+                continue
+            connection.execute(table.insert(), insert.model_validate({column: [empty]}).model_dump(exclude_unset=True))
+            found = connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one()
+            row: Any = table.as_pydantic().model_validate(found)
+            assert (type_, [empty.strip() if isinstance(empty, str) else empty]) == (type_, getattr(row, column))
+        values: dict[str, list[Any]] = {"c0": [" "], "c2": [None, "'a'"]}
+        if driver != "pg8000":
+            values["c1"] = [{"a": "b"}, None]
+        connection.execute(table.insert(), insert.model_validate(values).model_dump(exclude_unset=True))
+        found = connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one()
+        assert values == table.as_pydantic().model_validate(found).model_dump(include={*values})
+
+    run_with(postgresql_db, driver, check)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from lazy_alchemy._typeinfo import TypeInfo
 
 from ._array_text import ArrayText, ItemText
-from ._arrays import FlatArray, NestedArray, unusable
+from ._arrays import FlatArray, NestedArray, not_blank, not_empty, unusable
 from ._checks import Check, not_sent
 from ._domains import narrowed
 from ._encodings import Base64, BitText, HstoreText, MySQLBoolean, SentAsText
@@ -128,6 +128,8 @@ class Annotations:
 
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
         item = self.of(type_.item_type, in_array=True)
+        if self.limits.sent and self.limits.driver == "asyncpg" and not self._is_own(type_.item_type):
+            item = _annotated(item, _not_empty(base_of(type_.item_type)))
         if self.limits.sent and _is_unusable(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[list[Any], Check(unusable)]
         flat = isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg" and not in_domain
@@ -239,6 +241,13 @@ def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool)
         return False
     type_ = base_of(type_)
     return isinstance(type_, (postgresql.HSTORE, sqltypes.ARRAY)) or range_bound(type_) is not None
+
+
+def _not_empty(type_: TypeEngine[Any]) -> tuple[Check, ...]:
+    """Return what keeps items whose text is empty out of an array that asyncpg does not read with them."""
+    if isinstance(type_, (postgresql.TSVECTOR, postgresql.TSQUERY)):
+        return (Check(not_blank),)
+    return (Check(not_empty),) if isinstance(type_, (postgresql.CITEXT, postgresql.HSTORE)) else ()
 
 
 def _word(type_: TypeEngine[Any]) -> str:

@@ -13,7 +13,7 @@ from ._checks import refusal
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
-__all__ = ["FlatArray", "NestedArray", "rectangular", "unusable"]
+__all__ = ["FlatArray", "NestedArray", "not_blank", "not_empty", "rectangular", "unusable"]
 
 _DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
 
@@ -80,6 +80,19 @@ def _flat(value: Any) -> Any:
 def unusable(_: list[Any]) -> list[Any]:
     """Refuse any array, of items that the database's driver does not send or SQLAlchemy does not read."""
     raise refusal("array_items", "The driver of the database does not know arrays of such items")
+
+
+def not_empty(item: Any) -> Any:
+    """Refuse an item whose text is empty, for which asyncpg gives a null pointer: to look at it ends the process."""
+    if not item:
+        raise refusal("empty_item", "The driver of the database cannot read an array with an empty item of the type")
+    return item
+
+
+def not_blank(item: str) -> str:
+    """Refuse an item whose text PostgreSQL makes empty; see ``not_empty``."""
+    not_empty(item.strip())
+    return item
 
 
 def _item_or_array(value: Any) -> str:
