@@ -8,7 +8,8 @@ Nothing here knows what SQLAlchemy makes of the facts. Three rules hold for the 
 - What can be read from a row of a catalog is, because the rows all come from one snapshot. ``format_type`` and the
   ``pg_get_`` and ``_is_visible`` functions look at what is committed by the time they run, be it later. Where one of
   them may have seen a later state the row says so, by a NULL or among ``changed``, which is read last.
-- A row is an array of texts, its short facts joined by commas in the first: that is what PostgreSQL aggregates fastest.
+- The answer is one text, of JSON: drivers and SQLAlchemy take longer over each column of a result than over its text.
+  In it a row is an array of texts, its short facts joined by commas in the first: that PostgreSQL aggregates fastest.
   An array that began with a name would be one of names, and cut texts to 63 bytes.
 """
 
@@ -95,8 +96,7 @@ def read(
     parameters: dict[str, object] = {"names": json.dumps(list(names))}
     if schema is not None:
         parameters["schema"] = str(schema)
-    row = connection.execute(statement, parameters).one()
-    return Facts(*map(_rows, row))
+    return Facts(*_parts(connection, statement, parameters))
 
 
 def read_types(connection: Connection, names: Collection[str], schema: str | None) -> tuple[list[Row], Facts]:
@@ -113,8 +113,7 @@ def read_types(connection: Connection, names: Collection[str], schema: str | Non
     parameters: dict[str, object] = {"names": json.dumps(list(names))}
     if schema is not None:
         parameters["schema"] = str(schema)
-    row = connection.execute(_types_statement(schema is not None), parameters).one()
-    columns, formats, types, collations = map(_rows, row)
+    columns, formats, types, collations = _parts(connection, _types_statement(schema is not None), parameters)
     return columns, Facts(formats=formats, types=types, collations=collations)
 
 
@@ -123,9 +122,9 @@ def unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
-def _rows(part: str | None) -> list[Row]:
-    rows: list[Row] = json.loads(part) if part else []
-    return rows
+def _parts(connection: Connection, statement: TextClause, parameters: dict[str, object]) -> list[list[Row]]:
+    parts: list[list[Row] | None] = json.loads(connection.execute(statement, parameters).scalar_one())
+    return [part or [] for part in parts]
 
 
 @cache
@@ -224,11 +223,11 @@ typ AS MATERIALIZED (
 )
 """
 _TYPES_OF_COLUMNS = """
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', c.atttypid, c.atttypmod), pg_catalog.format_type(c.atttypid, c.atttypmod)
-    ]) AS pg_catalog.text) FROM (SELECT DISTINCT atttypid, atttypmod FROM col) AS c
+    ]) FROM (SELECT DISTINCT atttypid, atttypmod FROM col) AS c
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', t.oid, t.typtype, t.typcollation, t.inner_type, t.typnotnull),
         t.typname,
         CAST(CAST(t.typnamespace AS pg_catalog.regnamespace) AS pg_catalog.text),
@@ -245,13 +244,13 @@ _TYPES_OF_COLUMNS = """
         ) END,
         CASE t.typtype WHEN 'd' THEN pg_catalog.format_type(t.inner_type, t.typtypmod) END,
         CASE t.typtype WHEN 'd' THEN t.typdefault END
-    ]) AS pg_catalog.text) FROM typ AS t
+    ]) FROM typ AS t
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         CAST(o.oid AS pg_catalog.text), o.collname,
         CAST(CAST(o.collnamespace AS pg_catalog.regnamespace) AS pg_catalog.text),
         CAST(pg_catalog.pg_collation_is_visible(o.oid) AS pg_catalog.text)
-    ]) AS pg_catalog.text)
+    ])
     FROM pg_catalog.pg_collation AS o
     WHERE o.oid IN (
         SELECT attcollation FROM col WHERE attcollation NOT IN (0, 100)
@@ -261,13 +260,13 @@ _TYPES_OF_COLUMNS = """
 _ONLY_TYPES = """
 {columns},
 {types}
-SELECT (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+SELECT CAST(pg_catalog.json_build_array((
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', c.atttypid, c.atttypmod, c.attcollation), r.relname, c.attname
-    ]) AS pg_catalog.text) FROM col AS c JOIN rel AS r ON r.oid = c.attrelid
+    ]) FROM col AS c JOIN rel AS r ON r.oid = c.attrelid
 ), (
 {types_of_columns}
-)
+)) AS pg_catalog.text)
 """
 
 # Of the object identifiers in it 1259 is pg_class, 2606 pg_constraint and 403 btree: PostgreSQL assigns them by hand.
@@ -291,15 +290,15 @@ idx AS MATERIALIZED (
 ),
 inh AS MATERIALIZED ({parents}),
 {types}
-SELECT (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+SELECT CAST(pg_catalog.json_build_array((
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', r.oid, r.relkind, r.relpersistence, r.relam), r.relname,
         CASE WHEN r.reloptions IS NOT NULL THEN
             CAST(pg_catalog.array_to_json(r.reloptions) AS pg_catalog.text) END,
         {tablespace}
-    ]) AS pg_catalog.text) FROM rel AS r
+    ]) FROM rel AS r
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', c.attrelid, c.attnum, c.atttypid, c.atttypmod, c.attnotnull, c.attidentity,
                              c.attgenerated, c.attcollation),
         c.attname,
@@ -316,11 +315,11 @@ SELECT (
             WHERE d.refclassid = 1259 AND d.refobjid = c.attrelid AND d.refobjsubid = c.attnum
               AND d.classid = 1259 AND d.objsubid = 0 AND d.deptype = 'i'
         ) END
-    ]) AS pg_catalog.text) FROM col AS c
+    ]) FROM col AS c
 ), (
 {types_of_columns}
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', k.oid, k.contype, k.conrelid, k.conindid, k.confrelid, k.confupdtype, k.confdeltype,
                              k.confmatchtype, k.condeferrable, k.condeferred, k.connoinherit, k.convalidated,
                              k.is_enforced),
@@ -331,28 +330,28 @@ SELECT (
             SELECT (pg_catalog.pg_identify_object_as_address(1259, k.conrelid, n)).object_names[3]
             FROM pg_catalog.unnest(k.conkey) AS n
         )) AS pg_catalog.text) END
-    ]) AS pg_catalog.text) FROM con AS k
+    ]) FROM con AS k
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', a.attrelid, a.attnum), a.attname
-    ]) AS pg_catalog.text)
+    ])
     FROM (SELECT DISTINCT confrelid, pg_catalog.unnest(confkey) AS number FROM con WHERE contype = 'f') AS f
     CROSS JOIN LATERAL (
         SELECT y.attrelid, y.attnum, y.attname FROM pg_catalog.pg_attribute AS y
         WHERE y.attrelid = f.confrelid AND y.attnum = f.number OFFSET 0
     ) AS a
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         CAST(c.oid AS pg_catalog.text), c.relname,
         CAST(CAST(c.relnamespace AS pg_catalog.regnamespace) AS pg_catalog.text),
         CAST(pg_catalog.pg_table_is_visible(c.oid) AS pg_catalog.text)
-    ]) AS pg_catalog.text)
+    ])
     FROM (SELECT confrelid AS oid FROM con WHERE contype = 'f' UNION SELECT inhparent FROM inh) AS o
     CROSS JOIN LATERAL (
         SELECT y.oid, y.relname, y.relnamespace FROM pg_catalog.pg_class AS y WHERE y.oid = o.oid OFFSET 0
     ) AS c
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indisvalid, i.indnkeyatts,
                              i.nulls_not_distinct, i.relam),
         i.relname, CAST(i.indkey AS pg_catalog.text), CAST(i.indclass AS pg_catalog.text),
@@ -366,30 +365,30 @@ SELECT (
         ) END,
         CASE WHEN i.reloptions IS NOT NULL THEN
             CAST(pg_catalog.array_to_json(i.reloptions) AS pg_catalog.text) END
-    ]) AS pg_catalog.text) FROM idx AS i
+    ]) FROM idx AS i
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[CAST(o.oid AS pg_catalog.text), o.opcname]) AS pg_catalog.text)
+    SELECT pg_catalog.json_agg(ARRAY[CAST(o.oid AS pg_catalog.text), o.opcname])
     FROM (SELECT DISTINCT pg_catalog.unnest(indclass) AS oid FROM idx) AS i
     JOIN pg_catalog.pg_opclass AS o ON o.oid = i.oid AND NOT o.opcdefault
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', d.objoid, d.objsubid), d.description
-    ]) AS pg_catalog.text)
+    ])
     FROM (SELECT oid FROM rel UNION ALL SELECT oid FROM con) AS o
     CROSS JOIN LATERAL (
         SELECT x.objoid, x.objsubid, x.description FROM pg_catalog.pg_description AS x
         WHERE x.objoid = o.oid AND x.classoid IN (1259, 2606) OFFSET 0
     ) AS d
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', inhrelid, inhseqno, inhparent)
-    ]) AS pg_catalog.text) FROM inh
+    ]) FROM inh
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[
+    SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', m.oid, m.amname = pg_catalog.current_setting('default_table_access_method')), m.amname
-    ]) AS pg_catalog.text) FROM pg_catalog.pg_am AS m
+    ]) FROM pg_catalog.pg_am AS m
 ), (
-    SELECT CAST(pg_catalog.json_agg(ARRAY[CAST(x.oid AS pg_catalog.text)]) AS pg_catalog.text)
+    SELECT pg_catalog.json_agg(ARRAY[CAST(x.oid AS pg_catalog.text)])
     FROM (
         SELECT oid FROM rel WHERE pg_catalog.pg_table_is_visible(oid) IS NULL
       UNION ALL
@@ -403,5 +402,5 @@ SELECT (
         WHERE (pg_catalog.pg_identify_object_as_address(1259, c.attrelid, c.attnum)).object_names[3]
               IS DISTINCT FROM c.attname
     ) AS x
-)
+)) AS pg_catalog.text)
 """
