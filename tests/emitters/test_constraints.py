@@ -144,7 +144,7 @@ SQLITE: dict[str, list[Any]] = {
     "DATETIME(6)": ["2020-01-01T12:00:00+05:00"],
     "TIME(6)": ["12:00:00+05:00"],
     "TIMESTAMP(6)": ["2020-01-01T12:00:00+05:00"],
-    "JSON": [NAN, [HALF], object()],
+    "JSON": [NAN, [HALF], object(), 2**63, -(2**63) - 1, [10**5000], [float("1e400")]],
     "": [{"a": 1}, [1], 2**63, -(2**63) - 1, HALF, NAN, object()],
 }
 REFUSED = {"postgresql": POSTGRESQL, "mariadb": MARIADB, "sqlite": SQLITE}

@@ -175,7 +175,7 @@ SQLITE = {
     "DATETIME(6)": ["2020-01-02T03:04:05.678901"],
     "TIME(6)": ["12:00:00.5"],
     "TIMESTAMP(6)": ["2020-01-02T03:04:05.678901"],
-    "JSON": [{"a": [1, None, {"b": 0.5}]}, [], "text", 1, True],
+    "JSON": [{"a": [1, None, {"b": 0.5}]}, [], "text", 1, True, 2**63 - 1, 1e300, [10**400, -(2**63) - 1]],
     "": [1, "x", 0.5, 2**63 - 1, ""],
 }
 TYPES = {"postgresql": POSTGRESQL, "mariadb": MARIADB, "sqlite": SQLITE}

@@ -28,15 +28,20 @@ class JsonDocument:
 
     Attributes:
         nul: Whether strings in it may have U+0000.
+        large: Whether it may be a number of more than 64 bits itself, which SQLite makes a float of, as it takes the
+            type JSON for one of numbers.
     """
 
     nul: bool = True
+    large: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Validate as the type does, and then every part of the document."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: Any) -> Any:
+        if not self.large and isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise refusal("json_number", "The database stores a number of more than 64 bits as another one")
         parts: list[Any] = [value]
         depth = 0
         while parts:
@@ -62,7 +67,12 @@ class JsonDocument:
             return members.values()
         elif isinstance(part, (list, tuple)):
             return part  # pyright: ignore[reportUnknownVariableType]  # as above
-        elif part is not None and not isinstance(part, int):
+        elif isinstance(part, int):
+            try:
+                _ = str(part)
+            except ValueError:  # sys.set_int_max_str_digits
+                raise refusal("json_number", "The number has more digits than Python writes and reads") from None
+        elif part is not None:
             raise refusal("json_type", "JSON has no such type of value")
         return ()
 

@@ -157,7 +157,7 @@ class Limits:
     def _limits(self, type_: TypeEngine[Any]) -> Iterator[Any]:
         if isinstance(type_, sqltypes.JSON):
             if self.sent:
-                yield JsonDocument(nul=not isinstance(type_, postgresql.JSONB))
+                yield JsonDocument(nul=not isinstance(type_, postgresql.JSONB), large=self.dialect != "sqlite")
         elif isinstance(type_, (sqltypes.Enum, mysql.SET)):
             return
         elif isinstance(type_, sqltypes.Integer):
