@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import warnings
@@ -18,6 +19,7 @@ from lazy_alchemy import ModelError, UnknownTypeWarning, get_lazy_class
 from lazy_alchemy.emitters import DataclassEmitter, PydanticEmitter
 from lazy_alchemy.reflectors import InspectorReflector
 
+from .test_domain_arrays import source_of
 from .test_roundtrip import SETUP
 
 if TYPE_CHECKING:
@@ -424,6 +426,37 @@ def test_a_type_that_nobody_knows_is_an_error_where_that_is_wanted(places: Table
         places.emit(PydanticEmitter(strict=True))
     model = places.emit(PydanticEmitter(strict=True, types={"point": str}))
     assert {"id": 1, "place": "(1,2)"} == model.model_validate({"id": 1, "place": "(1,2)"}).model_dump()
+
+
+def test_bytes_of_any_type_are_base64_in_json(sqlite_db: Database, mariadb_db: Database) -> None:
+    """What is bytes in a column without a type, or of a type that nobody knows, is in JSON what bytes are elsewhere."""
+    sqlite_db.execute(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, place)",
+        "INSERT INTO t VALUES (1, x'ff'), (2, x'41'), (3, 'A')",
+    )
+    mariadb_db.execute(
+        "CREATE TABLE t (id integer PRIMARY KEY, place POINT)",
+        "INSERT INTO t VALUES (1, ST_GeomFromText('POINT(1 2)')), (2, NULL)",
+    )
+    for db in (sqlite_db, mariadb_db):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = get_lazy_class(db.engine).t
+            models: list[Any] = [table.as_pydantic(), table.as_pydantic_insert(), source_of(db).TRow]
+        with db.engine.connect() as connection:
+            found = connection.execute(select(table).order_by(table.c.id)).all()
+        for model in models:
+            for one in found:
+                value = one.place
+                text = base64.b64encode(value).decode() if isinstance(value, bytes) else value
+                read = model.model_validate(one._asdict())
+                assert {"id": one.id, "place": value} == read.model_dump()
+                assert (
+                    {"id": one.id, "place": text} == read.model_dump(mode="json") == json.loads(read.model_dump_json())
+                )
+            assert {"title": "Place"}.items() <= model.model_json_schema(mode="serialization")["properties"][
+                "place"
+            ].items()
 
 
 def test_a_function_is_asked_for_a_type_that_nobody_knows(places: Table) -> None:

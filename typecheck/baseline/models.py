@@ -12,12 +12,14 @@ from typing_extensions import assert_type
 
 from lazy_alchemy import ModelEmitter
 from lazy_alchemy.emitters import (
+    AnyValue,
     ArrayText,
     Base64,
     BitText,
     CharacterSet,
     DataclassEmitter,
     Duration,
+    HstoreText,
     MappedModel,
     MySQLBoolean,
     NestedArray,
@@ -87,6 +89,8 @@ class TagRow(RowModel):
     spans: Annotated[Any, RangeOf(int, "Spans", many=True)] = None
     grid: Annotated[list[int | None] | None, NestedArray(int, "Grid")] = None
     words: Annotated[list[str] | None, ArrayText("plain")] = None
+    place: Annotated[Any, AnyValue()] = None
+    pairs: Annotated[dict[str, str | None] | None, HstoreText()] = None
     shown: Annotated[bool | None, MySQLBoolean()] = None
 
 

@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bases import AnyValue as AnyValue
     from .bases import ArrayText as ArrayText
     from .bases import Base64 as Base64
     from .bases import BitText as BitText
     from .bases import CharacterSet as CharacterSet
     from .bases import Duration as Duration
+    from .bases import HstoreText as HstoreText
     from .bases import MappedModel as MappedModel
     from .bases import MySQLBoolean as MySQLBoolean
     from .bases import NestedArray as NestedArray
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
     from .typeddict import TypedDictEmitter as TypedDictEmitter
 
 __all__ = [
+    "AnyValue",
     "ArrayText",
     "Base64",
     "BitText",
     "CharacterSet",
     "DataclassEmitter",
     "Duration",
+    "HstoreText",
     "MappedModel",
     "MySQLBoolean",
     "NestedArray",
@@ -51,12 +55,14 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AnyValue": ".bases",
     "ArrayText": ".bases",
     "Base64": ".bases",
     "BitText": ".bases",
     "CharacterSet": ".bases",
     "DataclassEmitter": ".dataclass",
     "Duration": ".bases",
+    "HstoreText": ".bases",
     "MappedModel": ".bases",
     "MySQLBoolean": ".bases",
     "NestedArray": ".bases",

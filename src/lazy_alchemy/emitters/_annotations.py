@@ -18,7 +18,7 @@ from ._array_text import ArrayText, ItemText
 from ._arrays import FlatArray, NestedArray, not_blank, not_empty, unusable
 from ._checks import Check, not_sent
 from ._domains import narrowed
-from ._encodings import Base64, BitText, HstoreText, MySQLBoolean, SentAsText
+from ._encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean, SentAsText
 from ._limits import Limits, most_bytes
 from ._own_types import spelling
 from ._ranges import RangeOf, WithoutText
@@ -53,7 +53,7 @@ class Annotations:
     def of_column(self, field: ModelField) -> Any:
         """Return the type of a field, NULL left out, with all that Pydantic is to know of it."""
         if field.given:
-            return field.python_type
+            return Annotated[Any, AnyValue()] if field.python_type is Any else field.python_type
         return _annotated(self.of(field.type, field.python_type), self.limits.of_column(field.column))
 
     def of(self, type_: TypeEngine[Any], python: Any = None, *, in_domain: bool = False, in_array: bool = False) -> Any:
@@ -105,13 +105,15 @@ class Annotations:
             # "An error occurs in strict mode, otherwise an empty string is stored" (MariaDB Knowledge Base, "ENUM").
             return python | Literal[""]
         found = self.limits.of(type_)
+        if python is Any and not isinstance(type_, sqltypes.JSON):
+            found = (*found, AnyValue())
         if isinstance(type_, postgresql.BIT):
             found = (*found, BitText())
             if self.limits.sent and not in_domain and _is_unsent(type_, self.limits.driver, in_domain=False):
                 found = (*found, Check(not_sent))
         if as_text:
             found = (*found, SentAsText())
-        if isinstance(type_, postgresql.HSTORE) and not self.limits.sent:
+        if isinstance(type_, postgresql.HSTORE) and in_domain and not self.limits.sent:
             found = (*found, HstoreText())
         return _annotated(python, found)
 
@@ -138,7 +140,7 @@ class Annotations:
         if isinstance(base_of(type_.item_type), sqltypes.ARRAY):  # of lists, nobody knows which are the items
             return types.GenericAlias(list, (item if forbids_null(type_.item_type) else item | None,))
         if type_.dimensions is None:
-            if item is Any or isinstance(type_.item_type, sqltypes.JSON):
+            if self.map.python_type(type_.item_type) is Any or isinstance(type_.item_type, sqltypes.JSON):
                 # An item may itself be a list.
                 return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
             null = not forbids_null(type_.item_type)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Base64", "BitText", "HstoreText", "MySQLBoolean", "SentAsText"]
+__all__ = ["AnyValue", "Base64", "BitText", "HstoreText", "MySQLBoolean", "SentAsText"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,20 @@ class Base64:
         if self.max_length is not None:
             described["maxLength"] = -(-self.max_length // 3) * 4
         return described
+
+
+@dataclass(frozen=True)
+class AnyValue:
+    """Whatever a driver has; of it, bytes are Base64 in JSON."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate as the type does."""
+        serialization = core_schema.wrap_serializer_function_ser_schema(_write_any, when_used="json-unless-none")
+        return core_schema.no_info_after_validator_function(same, handler(source), serialization=serialization)
+
+
+def _write_any(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+    return _to_base64(value) if isinstance(value, bytes) else handler(value)
 
 
 def _from_base64(value: Any) -> Any:

@@ -31,6 +31,7 @@ _LONG = 40
 _SYMBOLS: dict[str, tuple[str, str]] = {
     "Annotated": ("typing", "Annotated"),
     "Any": ("typing", "Any"),
+    "AnyValue": ("lazy_alchemy.emitters", "AnyValue"),
     "ArrayText": ("lazy_alchemy.emitters", "ArrayText"),
     "AsyncLazyDBAccessor": ("lazy_alchemy", "AsyncLazyDBAccessor"),
     "AwareDatetime": ("pydantic", "AwareDatetime"),
@@ -42,6 +43,7 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "Columns": ("lazy_alchemy", "Columns"),
     "Duration": ("lazy_alchemy.emitters", "Duration"),
     "Field": ("pydantic", "Field"),
+    "HstoreText": ("lazy_alchemy.emitters", "HstoreText"),
     "JsonValue": ("pydantic", "JsonValue"),
     "LazyDB": ("lazy_alchemy", "LazyDB"),
     "LazyTable": ("lazy_alchemy", "LazyTable"),

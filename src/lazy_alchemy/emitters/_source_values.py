@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from ._array_text import ArrayText
 from ._arrays import NestedArray
 from ._checks import Check
-from ._encodings import Base64, BitText, MySQLBoolean
+from ._encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean
 from ._names import class_name
 from ._ranges import RangeOf
 from ._source_text import string, subscript
@@ -122,7 +122,7 @@ class _Described:
             items = [] if item.items == "plain" else [string(item.items)]
             characters = [] if item.characters else ["characters=False"]
             return self._annotated(text, "ArrayText", ", ".join([*items, *characters]))
-        if isinstance(item, (BitText, MySQLBoolean, OffsetTime)):
+        if isinstance(item, (AnyValue, BitText, HstoreText, MySQLBoolean, OffsetTime)):
             return self._annotated(text, type(item).__name__, "")
         if isinstance(item, Duration):
             return self._annotated(text, "Duration", ", ".join(f"{name}={value}" for name, value in _written([item])))

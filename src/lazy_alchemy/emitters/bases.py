@@ -18,7 +18,7 @@ from typing_extensions import Self
 from ._array_text import ArrayText
 from ._arrays import NestedArray
 from ._checks import refusal
-from ._encodings import Base64, BitText, MySQLBoolean
+from ._encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean
 from ._ranges import RangeOf
 from ._sources import readable
 from ._texts import CharacterSet
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 __all__ = [
+    "AnyValue",
     "ArrayText",
     "Base64",
     "BitText",
     "CharacterSet",
     "Duration",
+    "HstoreText",
     "MappedModel",
     "MySQLBoolean",
     "NestedArray",

@@ -132,7 +132,11 @@ class PydanticEmitter:
         optional = self._optional(field)
         if optional and field.nullable:
             return (type_ | None, Field(default=None, alias=field.alias, description=description))
-        if self.shape != "row" and (optional or type_ is Any) and not field.column.type.should_evaluate_none:
+        if (
+            self.shape != "row"
+            and (optional or field.python_type is Any)
+            and not field.column.type.should_evaluate_none
+        ):
             type_ = Annotated[type_, NotNull()]
         if self.shape == "row" and field.null_key:
             return (type_ | None, Field(alias=field.alias, description=description))
