@@ -276,6 +276,16 @@ def test_the_json_schema_says_what_is_checked(db: Database) -> None:
     assert "pattern" not in row["b"] or re.match(row["b"]["pattern"], "0E-7")
 
 
+def test_the_json_schema_of_a_row_says_how_infinity_is_written(db: Database) -> None:
+    """Where a column of floats may hold them, NaN and infinity are texts in the schema of what is written."""
+    row = make(db, "a DOUBLE PRECISION NOT NULL").as_pydantic()
+    written = row.model_json_schema(mode="serialization")["properties"]["a"]
+    texts = [] if db.is_mariadb else [{"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]
+    assert texts == [form for form in written.get("anyOf", []) if "enum" in form]
+    for text in ("NaN", "Infinity", "-Infinity") if texts else ():
+        assert f'{{"id":1,"a":"{text}"}}' == row.model_validate({"id": 1, "a": float(text)}).model_dump_json()
+
+
 def test_labels_are_in_the_json_schema(postgresql_db: Database) -> None:
     """The labels of an enum, of an array's items and of a domain are an enum in the JSON schema."""
     postgresql_db.execute(*SETUP)

@@ -20,7 +20,7 @@ from ._charsets import charset_of_collation
 from ._checks import Check
 from ._dialects import dialect_of, driver_of
 from ._json import JsonDocument
-from ._numbers import Digits, fits_money, fits_numeric, fits_real, multiple_of
+from ._numbers import Digits, WrittenFloat, fits_money, fits_numeric, fits_real, multiple_of
 from ._texts import CharacterSet, storable_address, storable_in_sqlite, storable_pairs, storable_text, without_zone
 from ._times import Duration, OffsetTime, finite, storable_datetime, storable_time, with_offset, without_offset
 from ._types import database_name, is_mysql_boolean
@@ -151,8 +151,8 @@ class Limits:
 
     def _readable(self, type_: TypeEngine[Any]) -> Iterator[Any]:
         # What Pydantic refuses by default, and PostgreSQL and SQLite hold.
-        if not self.sent and isinstance(type_, sqltypes.Numeric) and type_.asdecimal and self.dialect != "mysql":
-            yield Field(allow_inf_nan=True)
+        if not self.sent and isinstance(type_, (sqltypes.Numeric, sqltypes.Float)) and self.dialect != "mysql":
+            yield Field(allow_inf_nan=True) if type_.asdecimal else WrittenFloat()
 
     def _limits(self, type_: TypeEngine[Any]) -> Iterator[Any]:
         if isinstance(type_, sqltypes.JSON):

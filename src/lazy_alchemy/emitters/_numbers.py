@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Digits", "fits_money", "fits_numeric", "fits_real", "multiple_of"]
+__all__ = ["Digits", "WrittenFloat", "fits_money", "fits_numeric", "fits_real", "multiple_of"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,24 @@ def multiple_of(unit: int) -> Callable[[Decimal], Decimal]:
         return value
 
     return check
+
+
+@dataclass(frozen=True)
+class WrittenFloat:
+    """What a JSON schema says of a float that may be NaN or infinite, for which JSON has no number."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate as the type does."""
+        return core_schema.no_info_after_validator_function(same, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the number and the texts."""
+        described = handler(schema)
+        if handler.mode == "validation":
+            return described
+        return {"anyOf": [described, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]}
 
 
 def fits_real(value: float) -> float:
