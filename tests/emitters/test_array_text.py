@@ -98,7 +98,7 @@ def test_items_that_look_like_an_array(postgresql_db: Database, driver: str) -> 
     postgresql_db.execute(
         "CREATE EXTENSION citext",
         "CREATE DOMAIN word AS text",
-        "CREATE TABLE t (id serial PRIMARY KEY, a citext[], b word[])",
+        "CREATE TABLE t (id serial PRIMARY KEY, a citext[], b word[], n integer DEFAULT 5)",
     )
     engine = create_engine(postgresql_db.url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool)
     table = get_lazy_class(engine).t
@@ -117,6 +117,11 @@ def test_items_that_look_like_an_array(postgresql_db: Database, driver: str) -> 
             ]
             assert [(items, items)] * len(again) == [(one.a, one.b) for one in again]
             assert not session.dirty
+            for cls in (table.as_sqlmodel(), table.as_orm()):
+                made: Any = cls(a=items, b=items)
+                session.add(made)
+                session.flush()
+                assert (items, items) == (made.a, made.b)
 
 
 def as_utc(value: Any) -> str:

@@ -173,10 +173,10 @@ def _read_array(field: ModelField, driver: str | None) -> TypeAdapter[Any] | Non
 def _making_lists(arrays: Mapping[str, TypeAdapter[Any]]) -> Callable[..., None]:
     """Make what a driver gives as the text of an array the list that it is."""
 
-    def loaded(target: object, *_: object) -> None:
+    def loaded(target: object, _context: object, names: Collection[str] | None = None) -> None:
         state: InstanceState[Any] = inspect(target, raiseerr=True)
         for name, adapter in arrays.items():
-            if state.dict.get(name) is not None:
+            if (names is None or name in names) and state.dict.get(name) is not None:
                 set_committed_value(target, name, adapter.validate_python(state.dict[name]))
 
     return loaded
