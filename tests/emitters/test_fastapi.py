@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import openapi_spec_validator
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from sqlalchemy import NullPool, create_engine
 
 from tests.aio.test_fastapi import served
 from tests.databases import LEAN
@@ -18,6 +21,8 @@ from tests.run_page import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy import Engine
 
     from tests.databases import Database
 
@@ -42,12 +47,17 @@ def make_app(db: Database) -> Any:
         db.execute("COMMENT ON TABLE products IS 'What we sell'", "COMMENT ON COLUMN products.name IS 'on the label'")
     elif db.is_mariadb:
         db.execute("ALTER TABLE products COMMENT 'What we sell'")
+    return page_app(db.engine)
+
+
+def page_app(engine: Engine) -> Any:
+    """Make the page's application over a table that is there."""
     (source,) = (
         block.source for block in blocks_of(PAGE.read_text(encoding="utf-8")) if "def make_app" in block.source
     )
     namespace: dict[str, Any] = {}
     exec(compile(source, str(PAGE), "exec", dont_inherit=True), namespace)  # noqa: S102  the page is ours
-    return namespace["make_app"](db.engine)
+    return namespace["make_app"](engine)
 
 
 @pytest.fixture
@@ -113,6 +123,26 @@ def test_what_only_the_database_knows_is_a_conflict(client: httpx.Client) -> Non
         assert 409 == client.post("/products", json={"name": name, "price": 4, "stock": stock}).status_code
     assert 409 == client.patch("/products/1", json={"stock": 13}).status_code
     assert [("Tea", 0)] == [(product["name"], product["stock"]) for product in client.get("/products").json()]
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_what_postgresql_refuses_is_a_conflict(postgresql_db: Database, driver: str) -> None:
+    """Whichever class of error a driver has for it: a key too long for its index too, which no model knows of."""
+    postgresql_db.execute(
+        "CREATE TABLE products (id serial PRIMARY KEY, name text NOT NULL UNIQUE,"
+        " stock integer NOT NULL DEFAULT 0 CHECK (stock <> 13), parent integer REFERENCES products (id),"
+        " EXCLUDE (parent WITH =) WHERE (stock = 7))"
+    )
+    engine = create_engine(postgresql_db.url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool)
+    long = "".join(random.Random(1).choices(string.printable, k=20000))
+    with served(page_app(engine)) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        bodies = [{"name": "a"}, {"name": "b", "parent": 1, "stock": 7}]
+        assert [201, 201] == [client.post("/products", json=body).status_code for body in bodies]
+        for change in ({"name": "b"}, {"parent": 99}, {"stock": 13}, {"parent": 1, "stock": 7}, {"name": long}):
+            body = {"name": "c", **change}
+            assert (change, 409) == (change, client.post("/products", json=body).status_code)
+            assert (change, 409) == (change, client.patch("/products/1", json=change).status_code)
+        assert 409 == client.delete("/products/1").status_code
 
 
 def test_a_bad_body_is_the_clients_fault(db: Database, client: httpx.Client) -> None:
