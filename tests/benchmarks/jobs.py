@@ -14,6 +14,7 @@ import time
 import timeit
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from . import fresh
 from .measure import Figures, Prepare, Result, Run, by_turns, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from sqlalchemy import URL
 
@@ -77,24 +78,28 @@ def first_touch_cold(engine: Engine, count: int, turns: int) -> Result:
 
 
 def first_touch_warm(engine: Engine, count: int, turns: int) -> Result:
-    """One table that nobody has loaded, over a connection that has loaded fifteen others, one by one.
+    """One table that nobody has loaded, over a connection that has loaded fifteen others, one by one."""
+    with _engine_a_side(engine) as engines:
 
-    Each side has a connection of its own: drivers prepare the statements that come again on one, and so many of them.
-    """
-    engines = {side: create_engine(engine.url) for side in ("ours", "same", "default")}
+        def ours(turn: int) -> Run:
+            return partial(anew(engines["ours"]).get, _names(count, 1, turn)[0])
 
-    def ours(turn: int) -> Run:
-        return partial(anew(engines["ours"]).get, _names(count, 1, turn)[0])
+        def theirs(side: str, turn: int) -> Run:
+            return partial(_reflect, engines[side], _names(count, 1, turn), follow=side == "default")
 
-    def theirs(side: str, turn: int) -> Run:
-        return partial(_reflect, engines[side], _names(count, 1, turn), follow=side == "default")
-
-    sides: dict[str, Prepare] = {"ours": ours, "same": partial(theirs, "same"), "default": partial(theirs, "default")}
-    try:
+        sides: dict[str, Prepare] = {side: partial(theirs, side) for side in engines} | {"ours": ours}
         for other in range(1, MANY + 1):
             ours(-other)()
             theirs("same", -other)()
         return Result(f"first touch, warm, N = {count}", **by_turns(turns, sides, *engines.values()))
+
+
+@contextmanager
+def _engine_a_side(engine: Engine) -> Generator[dict[str, Engine]]:
+    """Yield an engine for each side, with connections of its own: drivers prepare what comes again on one."""
+    engines = {side: create_engine(engine.url) for side in ("ours", "same", "default")}
+    try:
+        yield engines
     finally:
         for each in engines.values():
             each.dispose()
@@ -103,10 +108,10 @@ def first_touch_warm(engine: Engine, count: int, turns: int) -> Result:
 def some_tables(engine: Engine, count: int, turns: int) -> Iterator[Result]:
     """Fifteen tables in one call: loaded, as a program does at its start, and then all used at once."""
 
-    def preload(turn: int) -> Run:
+    def preload(engine: Engine, turn: int) -> Run:
         return partial(anew(engine).preload, *_names(count, MANY, turn))
 
-    def use(turn: int) -> Run:
+    def use(engine: Engine, turn: int) -> Run:
         db, names = anew(engine), _names(count, MANY, turn)
 
         def run() -> list[Table]:
@@ -115,8 +120,17 @@ def some_tables(engine: Engine, count: int, turns: int) -> Iterator[Result]:
 
         return run
 
+    def theirs(engine: Engine, turn: int, *, follow: bool) -> Run:
+        return partial(_reflect, engine, _names(count, MANY, turn), follow=follow)
+
     for job, ours in ((f"preload of {MANY}", preload), (f"{MANY} tables, used", use)):
-        yield _loading(f"{job}, N = {count}", engine, ours, lambda turn: _names(count, MANY, turn), turns)
+        with _engine_a_side(engine) as engines:
+            sides: dict[str, Prepare] = {
+                "ours": partial(ours, engines["ours"]),
+                "same": partial(theirs, engines["same"], follow=False),
+                "default": partial(theirs, engines["default"], follow=True),
+            }
+            yield Result(f"{job}, N = {count}", **by_turns(turns, sides, *engines.values()))
 
 
 def all_tables(engine: Engine, count: int, turns: int) -> Result:
@@ -132,13 +146,6 @@ def all_tables(engine: Engine, count: int, turns: int) -> Result:
 
     sides: dict[str, Prepare] = {"ours": ours, "same": same, "default": partial(same, follow=True)}
     return Result(f"preload_all, N = {count}", **by_turns(turns, sides, engine))
-
-
-def _loading(job: str, engine: Engine, ours: Prepare, names: Callable[[int], list[str]], turns: int) -> Result:
-    sides: dict[str, Prepare] = {"ours": ours}
-    for side in ("same", "default"):
-        sides[side] = lambda turn, side=side: partial(_reflect, engine, names(turn), follow=side == "default")
-    return Result(job, **by_turns(turns, sides, engine))
 
 
 def revalidation(engine: Engine, count: int, turns: int, *, number: int = MANY) -> Result:
