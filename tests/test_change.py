@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoReferencedTableError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, registry, relationship
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
@@ -443,6 +443,24 @@ def test_table_that_cannot_be_built_changes_nothing(engine: Engine) -> None:
     lazy.invalidate("child")
     assert "JOIN parent" in joined(grandchild, lazy.child, parent)
     assert {"child": False} == use_alter(grandchild)
+
+
+def test_table_that_fails_midway_binds_nothing(engine: Engine) -> None:
+    """Of a table whose second column SQLAlchemy refuses, no foreign key that waits for it gets hold of the first."""
+    fake = FakeReflector(info("parent", ""), info("child", refers={"parent_id": "parent"}))
+    lazy = get_lazy_class(engine, reflector=fake)
+    (key,) = lazy.child.c.parent_id.foreign_keys
+    with pytest.raises(ReflectionError, match="'parent' was reflected and cannot be built"):
+        lazy.get("parent")
+    assert {"child"} == set(lazy.metadata.tables)
+    assert {"parent": True} == use_alter(lazy.child)
+    with pytest.raises(NoReferencedTableError):
+        key.column  # noqa: B018
+    fake.put(info("parent"))
+    lazy.invalidate("parent")
+    parent = lazy.parent
+    assert key.column is parent.c.id
+    assert "JOIN parent" in joined(lazy.child, lazy.parent)
 
 
 def test_change_into_what_cannot_be_built_keeps_the_old_tables(engine: Engine) -> None:

@@ -46,12 +46,7 @@ class BuiltTables:
             ReflectionError: It cannot be built; nothing has changed.
         """
         table = self._tables.get((info.schema, info.name))
-        if table is None:
-            if self._dangling.get((info.schema, info.name)):
-                # A build that fails midway would leave the keys that wait for it bound to its remains.
-                build_table(info, MetaData())
-            table = self._add(info)
-        return table
+        return self._add(info) if table is None else table
 
     def latest(self, info: TableInfo) -> CustomTable:
         """Return the table that ``info`` describes, which replaces one of another shape.
@@ -130,7 +125,12 @@ class BuiltTables:
             # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second of the two stands apart.
             table = self.apart(info)
         else:
-            table = build_table(info, self.metadata, self.dialect)
+            try:
+                table = build_table(info, self.metadata, self.dialect)
+            except BaseException:
+                for constraint in self._dangling.get(key, ()):
+                    _left(constraint)
+                raise
             for constraint, target in references(table):
                 if constraint.use_alter:
                     self._dangling[target].append(constraint)
@@ -154,3 +154,9 @@ def _arrived(constraint: ForeignKeyConstraint) -> None:
     constraint.use_alter = False
     for element in constraint.elements:
         element.use_alter = False
+
+
+def _left(constraint: ForeignKeyConstraint) -> None:
+    """Have a foreign key wait again, whose table failed midway to be built."""
+    for element in constraint.elements:
+        vars(element).pop("column", None)  # what SQLAlchemy remembers it to refer to
