@@ -11,6 +11,7 @@ from sqlalchemy import Connection, NullPool, create_engine, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from lazy_alchemy import get_lazy_class
+from lazy_alchemy.emitters import PydanticEmitter
 from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
@@ -56,20 +57,43 @@ VALUES: dict[str, tuple[list[Any], str]] = {
     "bits": (["101"], "asyncpg"),
     "bits[]": ([["101", None]], "asyncpg"),
     "bit_lists": ([["101", None]], "psycopg2 asyncpg"),
+    "json_lists": ([[{"a": 1}, 1, "x"], [[{}]]], " ".join(DRIVERS)),
+    "lists_of_json": ([[{"a": 1}]], " ".join(DRIVERS)),
+    "a_jsonb[]": ([[{"a": 1}]], " ".join(DRIVERS)),
+    "range_lists": ([[*RANGES, None], [RANGES], []], "psycopg2 asyncpg"),
+    "span_lists": ([[*SPANS, None]], "psycopg2 asyncpg"),
+    "multirange_lists": ([[[], [{"lower": 1, "upper": 5}], None]], "psycopg2 pg8000 asyncpg"),
+    "hstore_lists": ([[{"a": "1", "b": None}, None]], "pg8000 asyncpg"),
+    "mood_lists": ([["so so", None]], "psycopg2"),
+    "lists_of_moods": ([["so so", None]], "psycopg2"),
     "a_jsonb": ([{"a": [1]}, [1, "x"], [], "x", "[1]", 1, 0.5, True], " ".join(DRIVERS)),
     "a_json": ([{"a": [1]}, [1, "x"], [], "x", "[1]", 1, 0.5, True], " ".join(DRIVERS)),
+}
+# Domains over arrays.
+LISTS = {
+    "json_lists": "jsonb[]",
+    "lists_of_json": "a_jsonb[]",
+    "range_lists": "int4range[]",
+    "span_lists": "tstzrange[]",
+    "multirange_lists": "int4multirange[]",
+    "hstore_lists": "hstore[]",
+    "mood_lists": "mood[]",
+    "lists_of_moods": "a_mood[]",
 }
 
 
 @pytest.fixture
 def every(postgresql_db: Database) -> Database:
     """A table ``t`` with a column of each type."""
-    domains = [name for name in VALUES if name.startswith(("a_", "an_"))]
+    domains = [name for name in VALUES if name.startswith(("a_", "an_")) and name[-1] != "]"]
     postgresql_db.execute(
         "CREATE EXTENSION hstore",
+        "CREATE TYPE mood AS ENUM ('sad', 'so so')",
+        "CREATE DOMAIN a_mood AS mood",
         "CREATE DOMAIN bits AS bit(3)",
         "CREATE DOMAIN bit_lists AS bit(3)[]",
         *(f"CREATE DOMAIN {name} AS {name.partition('_')[2]}" for name in domains),
+        *(f"CREATE DOMAIN {name} AS {base}" for name, base in LISTS.items()),
         f"CREATE TABLE t (id serial PRIMARY KEY{''.join(f', c{n} {type_}' for n, type_ in enumerate(VALUES))})",
     )
     return postgresql_db
@@ -125,6 +149,18 @@ def test_what_is_sent_and_read(every: Database, driver: str) -> None:
                 assert (type_, value, []) == (type_, value, unlike(table, found, column, getattr(new, column)))
 
     run_with(every, driver, check)
+
+
+def test_a_type_of_your_own(every: Database) -> None:
+    """What no driver sends of itself is not refused where a user's type makes what the driver takes."""
+    columns = {type_: f"c{number}" for number, type_ in enumerate(VALUES)}
+    table = get_lazy_class(every.engine).t
+    insert = table.emit(PydanticEmitter("insert", types={"a_jsonb": str, "jsonb": str}))
+    new = insert.model_validate({columns["a_jsonb"]: '{"a": 1}', columns["json_lists"]: ['{"a": 1}']})
+    with every.engine.begin() as connection:
+        connection.execute(table.insert(), new.model_dump(exclude_unset=True))
+        row: Any = table.as_pydantic().model_validate(connection.execute(select(table)).one())
+    assert ({"a": 1}, [{"a": 1}]) == (getattr(row, columns["a_jsonb"]), getattr(row, columns["json_lists"]))
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

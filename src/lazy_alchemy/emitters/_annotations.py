@@ -130,9 +130,10 @@ class Annotations:
 
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
         item = self.of(type_.item_type, in_array=True)
-        if self.limits.sent and self.limits.driver == "asyncpg" and not self._is_own(type_.item_type):
+        checked = self.limits.sent and not self._is_own(type_.item_type)
+        if checked and self.limits.driver == "asyncpg":
             item = _annotated(item, _not_empty(base_of(type_.item_type)))
-        if self.limits.sent and _is_unusable(type_.item_type, self.limits.driver, in_domain=in_domain):
+        if checked and _is_unusable(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[list[Any], Check(unusable)]
         flat = isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg" and not in_domain
         if self.limits.sent and flat:
@@ -212,7 +213,7 @@ def _is_sent_as_text(type_: TypeEngine[Any], driver: str | None, *, in_domain: b
     if bound is None:
         return False
     if driver == "psycopg":
-        return in_domain or (in_array and bound[1])
+        return in_domain or in_array
     return driver == "pg8000" and in_array if driver != "psycopg2" else in_domain or bound[1]
 
 
@@ -228,21 +229,23 @@ def _item_text(type_: TypeEngine[Any]) -> ItemText:
 
 def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
     """Return whether an array of such items cannot be sent, or its row not be read again."""
-    if isinstance(type_, postgresql.HSTORE):
-        return driver == "pg8000"  # the others know it, where the extension is there when they connect
+    base = base_of(type_)
+    of_domains = base is not type_
+    if isinstance(base, sqltypes.JSON):
+        return in_domain or of_domains
+    if isinstance(base, postgresql.HSTORE):  # which drivers know where the extension is there when they connect
+        return of_domains or driver == "pg8000" or (in_domain and driver == "asyncpg")
+    if isinstance(base, postgresql.BIT) and driver == "asyncpg":
+        return _is_unsent(base, driver, in_domain=in_domain or of_domains)
     if isinstance(type_, postgresql.BIT) and driver in ("psycopg2", "pg8000") and not in_domain:
         return hasattr(postgresql, "BitString")  # SQLAlchemy 2.1 makes one of each character of the array's text
-    if in_domain and driver == "psycopg2" and isinstance(type_, _TEXT_TO_PSYCOPG2):
-        return True
-    if isinstance(base_of(type_), postgresql.BIT) and driver == "asyncpg":
-        return _is_unsent(base_of(type_), driver, in_domain=in_domain or isinstance(type_, postgresql.DOMAIN))
-    bound = range_bound(type_)
+    bound = range_bound(base)
     if bound is not None:
-        return driver in ("pg8000", "asyncpg") and bound[1]  # SQLAlchemy takes each for a list of items
-    if not isinstance(type_, postgresql.DOMAIN):
-        return False
-    type_ = base_of(type_)
-    return isinstance(type_, (postgresql.HSTORE, sqltypes.ARRAY)) or range_bound(type_) is not None
+        of_lists = driver in ("pg8000", "asyncpg") and bound[1]  # SQLAlchemy takes each for a list of items
+        return of_domains or of_lists or (in_domain and driver in ("psycopg2", "asyncpg"))
+    if in_domain and driver == "psycopg2" and isinstance(base, _TEXT_TO_PSYCOPG2):
+        return True
+    return of_domains and isinstance(base, sqltypes.ARRAY)
 
 
 def _not_empty(type_: TypeEngine[Any]) -> tuple[Check, ...]:
