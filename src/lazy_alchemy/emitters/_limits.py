@@ -222,9 +222,9 @@ class Limits:
             yield Field(max_digits=precision - scale, decimal_places=0)
             if self.sent:
                 yield Field(multiple_of=10**-scale) if precision <= _CONTEXT else Check(multiple_of(10**-scale))
-        elif scale > precision:
+        elif scale >= precision:
             limit = Decimal(10) ** (precision - scale)
-            yield Field(max_digits=scale, decimal_places=scale, gt=-limit, lt=limit)
+            yield Field(max_digits=scale + 1, decimal_places=scale, gt=-limit, lt=limit)  # Pydantic counts the 0 of 0
         else:
             yield Field(max_digits=precision, decimal_places=scale)
         if self.sent:  # what is read may have an exponent: 0.0000000 is Decimal("0E-7")

@@ -47,7 +47,7 @@ class Digits:
             pattern = rf"^-?([0-9]{{1,{self.before - self.zeros}}}0{{{self.zeros}}}|0)$"
         for form in described.get("anyOf", [described]):
             if form.get("type") == "string":
-                form["pattern"] = pattern if self.before else rf"^-?0?{fraction}$"
+                form["pattern"] = pattern if self.before else rf"^-?(0?{fraction}|0)$"
             elif form.get("type") == "number" and self.before <= sys.float_info.max_10_exp:
                 form.setdefault("exclusiveMinimum", float(-(10**self.before)))
                 form.setdefault("exclusiveMaximum", float(10**self.before))
