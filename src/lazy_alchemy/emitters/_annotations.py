@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
-from sqlalchemy.dialects.postgresql.ranges import MultiRange
+from sqlalchemy.dialects.postgresql.ranges import AbstractRange, MultiRange
 
 from lazy_alchemy._typeinfo import TypeInfo
 
@@ -80,7 +80,7 @@ class Annotations:
             python = self._array(array, in_domain=in_domain)
             if self.limits.sent or self.limits.driver == "asyncpg":
                 return python
-            unknown = (*_TEXT_IN_ARRAYS, sqltypes.Enum) if in_domain else _TEXT_IN_ARRAYS
+            unknown = (*_TEXT_IN_ARRAYS, sqltypes.Enum, postgresql.HSTORE) if in_domain else _TEXT_IN_ARRAYS
             of_multiranges = (range_bound(array.item_type) or (None, False))[1]
             if not (in_array or of_multiranges or isinstance(array.item_type, unknown)):
                 return python
@@ -129,7 +129,7 @@ class Annotations:
         return None
 
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
-        item = self.of(type_.item_type, in_array=True)
+        item = self.of(type_.item_type, in_domain=in_domain, in_array=True)
         checked = self.limits.sent and not self._is_own(type_.item_type)
         if checked and self.limits.driver == "asyncpg":
             item = _annotated(item, _not_empty(base_of(type_.item_type)))
@@ -145,7 +145,9 @@ class Annotations:
                 # An item may itself be a list.
                 return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
             null = not forbids_null(type_.item_type)
-            name = f"{_word(type_.item_type)}_array"
+            # Of these, the items in a domain are read or sent in another way.
+            apart = in_domain and isinstance(type_.item_type, (postgresql.HSTORE, AbstractRange))
+            name = f"{_word(type_.item_type)}_{'items' if apart else 'array'}"
             return self._named(name, type_.item_type, list[Any], lambda name: NestedArray(item, name, null))
         item = item | None
         for _ in range(type_.dimensions):
@@ -213,7 +215,7 @@ def _is_sent_as_text(type_: TypeEngine[Any], driver: str | None, *, in_domain: b
     if bound is None:
         return False
     if driver == "psycopg":
-        return in_domain or in_array
+        return in_domain or (in_array and bound[1])
     return driver == "pg8000" and in_array if driver != "psycopg2" else in_domain or bound[1]
 
 
