@@ -401,6 +401,31 @@ def test_a_check_of_a_domain_over_a_domain_of_numbers(
     assert [True, False] == [accepted(model, {"a": value}) for value in values]
 
 
+@pytest.mark.parametrize(
+    ("base", "check", "values"),
+    [
+        ("citext", "VALUE IN ('draft', 'live')", ("DRAFT", "live")),
+        ("char(3)", "VALUE IN ('a', 'b')", ("a", "b  ")),
+        ("char(3)", "char_length(VALUE) <= 1", ("a", "b  ")),
+    ],
+)
+def test_a_check_that_compares_otherwise_than_python(
+    postgresql_db: Database, base: str, check: str, values: tuple[str, str]
+) -> None:
+    """Where case or blanks at the end do not count, what the database takes is taken, and what is read can be sent."""
+    engine = postgresql_db.engine
+    postgresql_db.execute("CREATE EXTENSION IF NOT EXISTS citext", f"CREATE DOMAIN d AS {base} CHECK ({check})")
+    postgresql_db.execute("CREATE TABLE t (id serial PRIMARY KEY, a d NOT NULL)")
+    table = get_lazy_class(engine).t
+    insert, row = table.as_pydantic_insert(), table.as_pydantic()
+    for value in values:
+        with engine.begin() as connection:
+            connection.execute(table.insert().values(insert(a=value).model_dump(exclude_unset=True)))
+    with engine.connect() as connection:
+        for found in connection.execute(select(table)):
+            assert accepted(insert, {"a": row.model_validate(found).model_dump()["a"]})
+
+
 def test_types_are_given_by_class_and_by_name(db: Database) -> None:
     """A Python type of the user's goes before the map, checks what it checks, and nothing else is added to it."""
     table = make(db, "a VARCHAR(2) NOT NULL", "b INTEGER NOT NULL")

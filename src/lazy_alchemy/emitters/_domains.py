@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origi
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
-from sqlalchemy import Float, Integer, Numeric, String
+from sqlalchemy import CHAR, Float, Integer, Numeric, String
+from sqlalchemy.dialects.postgresql import CITEXT
 
 from ._checks import Check, refusal
 from ._types import base_of
@@ -89,8 +90,10 @@ def _limits(domain: DOMAIN) -> list[_Bound | Check]:
     if expression.startswith("(") and expression.endswith(")") and ") AND (" in expression:
         expression = expression[1:-1]
     base = base_of(domain)
+    if isinstance(base, CHAR):
+        return []  # blanks at its end do not count
     if isinstance(base, String):
-        found = [list(_part_of_text(part)) for part in expression.split(" AND ")]
+        found = [list(_part_of_text(part, base)) for part in expression.split(" AND ")]
     else:
         found = [list(_part_of_number(part, base)) for part in expression.split(" AND ")]
     return [limit for limits in found for limit in limits] if all(found) else []
@@ -109,10 +112,10 @@ def _part_of_number(part: str, base: TypeEngine[Any]) -> Iterator[_Bound | Check
             yield word, number
 
 
-def _part_of_text(part: str) -> Iterator[_Bound | Check]:
+def _part_of_text(part: str, base: String) -> Iterator[_Bound | Check]:
     if match := _LENGTH.fullmatch(part):
         yield from _length(match["operator"], int(match["number"]))
-    elif match := _LABELS.fullmatch(part):
+    elif not isinstance(base, CITEXT) and (match := _LABELS.fullmatch(part)):  # to CITEXT their case does not count
         labels: list[str] = []
         rest = match["labels"]
         while rest and (label := _LABEL.match(rest)):
