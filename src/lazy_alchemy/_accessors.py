@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from sqlalchemy import Engine
 from typing_extensions import Self
 
 from lazy_alchemy._connections import database_name
 from lazy_alchemy._engines import shared_by
-from lazy_alchemy._expiring import class_for_one, forget, let_find, names
 from lazy_alchemy._registry import LazyDBMeta, OnDrift, checked_on_drift
 from lazy_alchemy._tables import CustomTable
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from lazy_alchemy._protocols import Cache, Reflector
 
 __all__ = ["UNSET", "Accessor", "LazyDB", "Unset"]
+
+
+_EXPIRING: Final = "_expiring"
 
 
 class Unset:
@@ -48,8 +50,10 @@ class Hot:
     """
 
     if sys.version_info < (3, 13):
-        __slots__ = ("_hits", "_ttl")
+        __slots__ = ("_expiring", "_hits", "_ttl")
 
+    # By attribute, the tables that expire, and when. Any: which table it is only its declaration knows.
+    _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any, Any, Any], float]]
     # By name, all that are loaded, and when they expire.
     _hits: dict[str, tuple[CustomTable, float]]
     _ttl: float | None
@@ -81,6 +85,7 @@ class Accessor(Hot, metaclass=LazyDBMeta):
         self._begin()
 
     def _begin(self) -> None:
+        self._expiring = {}
         self._hits = {}
         self._compared: dict[str, CustomTable] = {}
         self._catalog.register(self)
@@ -164,8 +169,7 @@ class Accessor(Hot, metaclass=LazyDBMeta):
         """Return the attributes, and the tables that are declared, loaded or have been listed; no round trip."""
         tables = self._catalog.seen(self._schema)
         usable = {name for name in tables if name.isidentifier() and not name.startswith("_")}
-        attributes = {*object.__dir__(self)}.difference(names(self)) | vars(self).keys()
-        return sorted({*attributes, *type(self).__tables__, *usable})
+        return sorted({*object.__dir__(self), *type(self).__tables__, *usable})
 
     def __repr__(self) -> str:
         schema = "" if self._schema is None else f", schema {self._schema!r}"
@@ -242,11 +246,6 @@ class LazyDB(Accessor):
         super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector, on_drift)
         self._engine = engine
 
-    def _begin(self) -> None:
-        if self._ttl is not None:
-            self.__class__ = class_for_one(type(self))
-        super()._begin()
-
     @property
     def engine(self) -> Engine:
         """The engine."""
@@ -289,6 +288,13 @@ class LazyDB(Accessor):
 
     def __getattr__(self, name: str) -> CustomTable:
         """Return the table called ``name``, which must not begin with an underscore; see ``get``."""
+        if name is not _EXPIRING:  # which has no value yet if Python asks before __init__
+            try:
+                table, until = self._expiring[name]
+                if monotonic() < until:
+                    return table
+            except (KeyError, AttributeError):
+                pass
         if name in type(self).__reserved__ and "_catalog" in vars(self):
             # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
             return cast("CustomTable", object.__getattribute__(self, name))  # cast: it does not return
@@ -306,14 +312,14 @@ class LazyDB(Accessor):
                 if isinstance(vars(self).get(attribute, table), CustomTable):
                     vars(self)[attribute] = table
             else:
-                let_find(self, attribute, table, until)
+                self._expiring[attribute] = table, until
 
     def _forget(self) -> None:
         for name in self._hits:
             for attribute in self._attributes(name):
                 if isinstance(vars(self).get(attribute), CustomTable):
                     vars(self).pop(attribute, None)
-        forget(self)
+        self._expiring.clear()
         super()._forget()
 
     def _attributes(self, name: str) -> Sequence[str]:
