@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import MetaData, String, Table, TypeDecorator, event, select, text
+from sqlalchemy.orm import Session
 from sqlalchemy.types import UserDefinedType
 
 from lazy_alchemy import ReflectionError, get_lazy_class
@@ -144,19 +145,32 @@ def test_a_refresh_finds_no_change(db: Database) -> None:
         assert accessor["places"] is table
 
 
-def test_models_read_what_has_another_key(db: Database) -> None:
-    """A model of columns with keys reads rows and mappings of them."""
+def test_models_of_what_has_another_key(db: Database) -> None:
+    """What is read goes by the names of columns, as rows do, and what is sent by their keys, as statements do."""
     db.execute(*TABLES, "INSERT INTO parents (id, code) VALUES (1, 'x')")
 
     def rename(_inspector: Inspector, _table: Table, column: dict[str, Any]) -> None:
-        column["key"] = f"a_{column['name']}"
+        column["key"] = f"a {column['name']}"
 
     with listening(rename):
-        parents = get_lazy_class(db.engine.execution_options())["parents"]
-    with db.engine.connect() as connection:
-        row = connection.execute(select(parents)).one()
-    model = parents.as_pydantic()
-    assert model.model_validate(row).model_dump(by_alias=True) == {"id": 1, "code": "x"}
+        accessor = get_lazy_class(db.engine.execution_options())
+        parents, places = accessor["parents"], accessor["places"]
+    insert, change = parents.as_pydantic_insert()(id=2, code="y"), parents.as_pydantic_partial()(code="z")
+    with db.engine.begin() as connection:
+        connection.execute(parents.insert(), [insert.model_dump(by_alias=True, exclude_unset=True)])
+        of_two = parents.update().where(parents.c["a id"] == 2)
+        connection.execute(of_two.values(change.model_dump(by_alias=True, exclude_unset=True)))
+        rows = connection.execute(select(parents).order_by(parents.c["a id"])).all()
+    for made in (parents.as_pydantic(), parents.as_sqlmodel()):
+        read = [made.model_validate(row).model_dump(by_alias=True) for row in rows]
+        assert read == [{"id": 1, "code": "x"}, {"id": 2, "code": "z"}]
+    place = places.as_orm()
+    with Session(db.engine) as session:
+        session.add(parents.as_sqlmodel()(id=3, code="w"))
+        session.flush()
+        session.add(place(id=1, size=1, parent_id=3))
+        session.flush()
+        assert [(one.id, one.parent_id) for one in session.scalars(select(place))] == [(1, 3)]
 
 
 def test_everything_survives_a_listener_that_does_nothing(db: Database) -> None:

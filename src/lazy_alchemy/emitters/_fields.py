@@ -63,7 +63,14 @@ class ModelField:
     @property
     def alias(self) -> str | None:
         """The column's name where it could not be the field's name, else None."""
-        name = str(self.column.name)
+        return self._unless_it_is_the_name(str(self.column.name))
+
+    @property
+    def parameter(self) -> str | None:
+        """What a statement calls the column: its key, where that is not the field's name, else None."""
+        return self._unless_it_is_the_name(str(self.column.key))
+
+    def _unless_it_is_the_name(self, name: str) -> str | None:
         return None if name == self.name else name
 
 

@@ -129,9 +129,10 @@ class PydanticEmitter:
     def _definition(self, field: ModelField, annotations: Annotations) -> tuple[Any, Any]:
         type_: Any = annotations.of_column(field)
         description = field.column.comment
+        alias = field.alias if self.shape == "row" else field.parameter  # as rows have it, and as statements do
         optional = self._optional(field)
         if optional and field.nullable:
-            return (type_ | None, Field(default=None, alias=field.alias, description=description))
+            return (type_ | None, Field(default=None, alias=alias, description=description))
         if (
             self.shape != "row"
             and (optional or field.python_type is Any)
@@ -139,8 +140,8 @@ class PydanticEmitter:
         ):
             type_ = Annotated[type_, NotNull()]
         if self.shape == "row" and field.null_key:
-            return (type_ | None, Field(alias=field.alias, description=description))
+            return (type_ | None, Field(alias=alias, description=description))
         if not optional:
-            return (type_, Field(alias=field.alias, description=description))
+            return (type_, Field(alias=alias, description=description))
         # A factory: a default would be in the JSON schema, of which null is no instance.
-        return (type_, Field(default_factory=lambda: None, alias=field.alias, description=description))
+        return (type_, Field(default_factory=lambda: None, alias=alias, description=description))
