@@ -229,6 +229,25 @@ def test_bounds_without_an_order(postgresql_db: Database, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+def test_items_called_null(postgresql_db: Database, driver: str) -> None:
+    """A text of an array that reads as NULL is stored as it is, or refused where the driver would send NULL for it."""
+    postgresql_db.execute("CREATE TABLE t (id serial PRIMARY KEY, a text[], b varchar(5)[])")
+
+    def check(table: CustomTable, connection: Connection) -> None:
+        insert: Any = table.as_pydantic_insert()
+        for values in (["NULL", None], ["null"], ["Null", "nullx"]):
+            given = {"a": values, "b": values}
+            if driver == "pg8000" and "NULL" not in values:
+                with pytest.raises(ValidationError, match="null_item"):
+                    insert.model_validate(given)
+                continue
+            connection.execute(table.insert(), insert.model_validate(given).model_dump(exclude_unset=True))
+            found = connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one()
+            assert given == table.as_pydantic().model_validate(found).model_dump(include={"a", "b"})
+
+    run_with(postgresql_db, driver, check)
+
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_empty_items(postgresql_db: Database, driver: str) -> None:
     """An item whose text is empty is stored and read, and refused where to read it would end the process."""
     types = {"citext[]": "", "hstore[]": {}, "tsvector[]": " ", "tsquery[]": "", "a_citext[]": "", "some_citext": ""}

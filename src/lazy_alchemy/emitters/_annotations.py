@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.ranges import AbstractRange, MultiRange
 from lazy_alchemy._typeinfo import TypeInfo
 
 from ._array_text import ArrayText, ItemText
-from ._arrays import FlatArray, NestedArray, not_blank, not_empty, unusable
+from ._arrays import FlatArray, NestedArray, not_blank, not_empty, not_null_to_pg8000, unusable
 from ._checks import Check, not_sent
 from ._domains import narrowed
 from ._encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean, SentAsText
@@ -131,8 +131,8 @@ class Annotations:
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
         item = self.of(type_.item_type, in_domain=in_domain, in_array=True)
         checked = self.limits.sent and not self._is_own(type_.item_type)
-        if checked and self.limits.driver == "asyncpg":
-            item = _annotated(item, _not_empty(base_of(type_.item_type)))
+        if checked:
+            item = _annotated(item, _spoilt(base_of(type_.item_type), self.limits.driver))
         if checked and _is_unusable(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[list[Any], Check(unusable)]
         flat = isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg" and not in_domain
@@ -250,8 +250,12 @@ def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool)
     return of_domains and isinstance(base, sqltypes.ARRAY)
 
 
-def _not_empty(type_: TypeEngine[Any]) -> tuple[Check, ...]:
-    """Return what keeps items whose text is empty out of an array that asyncpg does not read with them."""
+def _spoilt(type_: TypeEngine[Any], driver: str | None) -> tuple[Check, ...]:
+    """Return what keeps items out of an array of which the driver makes others, or which it does not read."""
+    if driver == "pg8000" and isinstance(type_, sqltypes.String):
+        return (Check(not_null_to_pg8000),)
+    if driver != "asyncpg":
+        return ()
     if isinstance(type_, (postgresql.TSVECTOR, postgresql.TSQUERY)):
         return (Check(not_blank),)
     return (Check(not_empty),) if isinstance(type_, (postgresql.CITEXT, postgresql.HSTORE)) else ()

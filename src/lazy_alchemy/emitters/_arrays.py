@@ -13,7 +13,7 @@ from ._checks import refusal
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
-__all__ = ["FlatArray", "NestedArray", "not_blank", "not_empty", "rectangular", "unusable"]
+__all__ = ["FlatArray", "NestedArray", "not_blank", "not_empty", "not_null_to_pg8000", "rectangular", "unusable"]
 
 _DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
 
@@ -97,6 +97,13 @@ def not_blank(item: str) -> str:
 
 def _item_or_array(value: Any) -> str:
     return "array" if isinstance(value, (list, tuple)) else "item"
+
+
+def not_null_to_pg8000(item: Any) -> Any:
+    """Refuse a text that pg8000 writes into an array without quotes, where it is NULL to PostgreSQL."""
+    if isinstance(item, str) and item != "NULL" and item.upper() == "NULL":
+        raise refusal("null_item", "The driver of the database stores NULL for such an item of an array")
+    return item
 
 
 def _is_multirange(type_: Any) -> bool:
