@@ -247,6 +247,7 @@ def test_items_called_null(postgresql_db: Database, driver: str) -> None:
 
     run_with(postgresql_db, driver, check)
 
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_empty_items(postgresql_db: Database, driver: str) -> None:
     """An item whose text is empty is stored and read, and refused where to read it would end the process."""

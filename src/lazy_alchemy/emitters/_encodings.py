@@ -111,7 +111,8 @@ class HstoreText:
 def _pairs(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    read = HSTORE().result_processor(default.DefaultDialect(), None)
+    type_: Any = HSTORE  # Any: SQLAlchemy 2.0 does not annotate it
+    read = type_().result_processor(default.DefaultDialect(), None)
     try:
         return read(value) if read is not None else value
     except ValueError:
