@@ -13,7 +13,6 @@ from lazy_alchemy._catalog import Catalog
 from lazy_alchemy._connections import holders_of, shares_connections
 from lazy_alchemy._loading import Load
 from lazy_alchemy._locks import survive_fork
-from lazy_alchemy.reflectors import InspectorReflector
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -77,6 +76,8 @@ def _reflector_of(engine: Engine) -> Reflector:
         from lazy_alchemy.reflectors import PostgresReflector
 
         return PostgresReflector()
+    from lazy_alchemy.reflectors import InspectorReflector
+
     return InspectorReflector()
 
 
