@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
-
 from lazy_alchemy._tableinfo import TableKind
+from lazy_alchemy.reflectors._proxy import ConnectionProxy, result_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
-    from typing_extensions import Self
+    from sqlalchemy.engine import Result
 
 __all__ = ["Definitions"]
 
 
-class Definitions:
-    """Hears, within its ``with`` block, what a connection is answered when SQLAlchemy asks for definitions.
+class Definitions(ConnectionProxy):
+    """Hears what the database answers when SQLAlchemy asks for definitions; a table costs no statement but that one."""
 
-    So a table costs no statement but that one. A driver whose cursors cannot be read twice leaves the kinds unknown.
-    """
+    __slots__ = ("_kinds",)
 
     def __init__(self, connection: Connection) -> None:
-        """Hear ``connection``, once the block is entered."""
-        self._connection = connection
+        """Listen to ``connection``."""
+        super().__init__(connection)
         self._kinds: dict[str, TableKind | None] = {}
 
-    def __enter__(self) -> Self:
-        event.listen(self._connection, "after_cursor_execute", self._hear)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self._connection, "after_cursor_execute", self._hear)
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Result[Any]:  # type: ignore[override]  # see ConnectionProxy
+        """Have the database execute ``statement``, and hear the answer if it is a definition."""
+        result = super().exec_driver_sql(statement, parameters, execution_options)
+        if not statement.startswith(_SHOW):
+            return result
+        columns, rows = tuple(result.keys()), result.all()
+        self._kinds[statement] = _kind(rows[0]) if rows else None
+        return result_of(columns, rows)
 
     def shown(self, name: str, schema: str | None) -> bool:
         """Return whether the database showed a definition of ``name``: it exists, be it readable or not."""
@@ -42,25 +44,15 @@ class Definitions:
         return self._kinds.get(self._statement(name, schema))
 
     def _statement(self, name: str, schema: str | None) -> str:
-        quote = self._connection.dialect.identifier_preparer.quote_identifier
+        quote = self.dialect.identifier_preparer.quote_identifier
         return _SHOW + ".".join(quote(part) for part in (schema, name) if part is not None)
-
-    # Any: a cursor of whatever driver
-    def _hear(self, _connection: Connection, cursor: Any, statement: str, *_: object) -> None:
-        if statement.startswith(_SHOW):
-            self._kinds[statement] = _kind(cursor)
 
 
 _SHOW = "SHOW CREATE TABLE "
 _COLUMNS_OF_A_TABLE = 2  # a view has four (MariaDB Knowledge Base, "SHOW CREATE VIEW")
 
 
-def _kind(cursor: Any) -> TableKind | None:
-    # A cursor that has counted its rows holds them all; scroll() is an optional extension of the DB-API (PEP 249).
-    if cursor.rowcount != 1 or not hasattr(cursor, "scroll"):
-        return None
-    row: tuple[Any, ...] = cursor.fetchone()
-    cursor.scroll(0, mode="absolute")
+def _kind(row: Sequence[object]) -> TableKind | None:
     if len(row) > _COLUMNS_OF_A_TABLE:
         return TableKind.VIEW
     # CREATE TEMPORARY TABLE is also what a table of information_schema is shown as.

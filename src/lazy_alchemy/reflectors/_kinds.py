@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
@@ -13,7 +12,7 @@ from lazy_alchemy._tableinfo import TableKind
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
 
-__all__ = ["ROW_NUMBER", "Lacking", "kind_of", "kinds_of", "mysql_kinds", "sqlite_kinds", "views"]
+__all__ = ["ascii_lower", "kind_of", "kinds_of", "mysql_kinds", "views"]
 
 # Rows of name, type and "is temporary". The names go in as parameters.
 _POSTGRESQL_KINDS = """
@@ -34,12 +33,7 @@ _MARIADB_TEMPORARY = """(
         SELECT variable_value FROM information_schema.session_status
         WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
     )"""
-# "c" stands among the origins for CREATE INDEX. "pk" does for a primary key that has an index of its own: it has one
-# unless it is another name of the row's number, which SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
-_SQLITE_KINDS = """
-    SELECT m.name, m.type, {temporary} AS temporary, m.sql,
-        (SELECT group_concat(k.origin) FROM pragma_index_list(m.name, '{schema}') AS k) AS origins
-    FROM {catalog} AS m"""
+_SQLITE_KINDS = "SELECT name, type, {temporary} FROM {schema}.sqlite_master WHERE type IN ('table', 'view')"
 
 _KINDS = {
     "r": TableKind.TABLE,
@@ -66,7 +60,7 @@ def kinds_of(connection: Connection, wanted: list[str] | None, schema: str | Non
         rows = _rows(connection, _POSTGRESQL_KINDS, "c.relname", wanted, schema=schema)
         return {name: kind_of(kind, temporary) for name, kind, temporary in rows}
     if dialect == "sqlite":
-        return sqlite_kinds(connection, wanted, schema)[0]
+        return _sqlite_kinds(connection, wanted, schema)
     if dialect in ("mysql", "mariadb"):
         return mysql_kinds(connection, wanted, schema)
     return None
@@ -104,57 +98,27 @@ def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
     return created.startswith("CREATE TEMPORARY TABLE")
 
 
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-Lacking = dict[str, set[str]]
-"""By name, the words of SQL that its definition certainly does without, and so what need not be read of it."""
-ROW_NUMBER = "ROW NUMBER"
-"""Stands among them for a primary key that SQLite numbers."""
-
-
-def sqlite_kinds(
-    connection: Connection, wanted: list[str] | None, schema: str | None
-) -> tuple[dict[str, TableKind], Lacking]:
+def _sqlite_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
     quote = connection.dialect.identifier_preparer.quote_identifier
     schemas = {schema or "main": (schema or "").lower() == "temp"}
     if schema is None:
         schemas["temp"] = True  # last: a temporary table hides another of its name
     query = " UNION ALL ".join(
-        _SQLITE_KINDS.format(
-            catalog=f"{quote(name)}.sqlite_master", temporary=int(temporary), schema=name.replace("'", "''")
-        )
-        for name, temporary in schemas.items()
+        _SQLITE_KINDS.format(schema=quote(name), temporary=int(temporary)) for name, temporary in schemas.items()
     )
-    tables_and_views = "type IN ('table', 'view')"
+    kinds = {name: kind_of(kind, temporary) for name, kind, temporary in connection.exec_driver_sql(query)}
     if wanted is None:
-        query = f"SELECT name, type, temporary FROM ({query}) WHERE {tables_and_views}"  # noqa: S608 - schema is quoted
-        rows = connection.exec_driver_sql(query).all()
-        return {row[0]: kind_of(*row[1:3]) for row in rows if not row[0].startswith("sqlite_")}, {}
-    # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
-    marks = ", ".join("?" * len(wanted))
-    query = f"SELECT * FROM ({query}) WHERE name COLLATE NOCASE IN ({marks}) AND {tables_and_views}"  # noqa: S608
-    rows = connection.exec_driver_sql(query, tuple(wanted)).all()
-    # SQLite folds the case of ASCII letters and of no others ("Datatypes In SQLite", section 7).
-    folded = {row[0].translate(_ASCII_LOWER): row for row in rows}
-    found = {name: folded[lower] for name in wanted if (lower := name.translate(_ASCII_LOWER)) in folded}
-    lacking = {name: _lacking(*row[3:]) for name, row in found.items()}
-    return {name: kind_of(*row[1:3]) for name, row in found.items()}, lacking
+        return {name: kind for name, kind in kinds.items() if not name.startswith("sqlite_")}
+    folded = {ascii_lower(name): kind for name, kind in kinds.items()}
+    return {name: folded[lower] for name in wanted if (lower := ascii_lower(name)) in folded}
 
 
-def _lacking(definition: str | None, origins: str | None) -> set[str]:
-    # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs a statement.
-    upper = (definition or "").upper()
-    lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
-    if not _NAMED_KEY.search(upper):
-        lacking.add("CONSTRAINT PRIMARY KEY")
-    indexed = (origins or "").split(",")
-    if "pk" in indexed:
-        lacking.add(ROW_NUMBER)
-    return lacking if "c" in indexed else lacking | {"INDEX"}
+def ascii_lower(name: str) -> str:
+    """Return ``name`` as SQLite compares it: it folds the case of ASCII letters and of no others."""
+    return name.translate(_ASCII_LOWER)  # "Datatypes In SQLite", section 7
 
 
-_NAMED_KEY = re.compile(r"CONSTRAINT.*PRIMARY", re.DOTALL)
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def _rows(

@@ -30,8 +30,9 @@ from lazy_alchemy._tableinfo import (
 )
 from lazy_alchemy._typeinfo import Options, TypeInfo
 from lazy_alchemy.reflectors._definitions import Definitions
-from lazy_alchemy.reflectors._kinds import ROW_NUMBER, Lacking, kinds_of, mysql_kinds, sqlite_kinds, views
+from lazy_alchemy.reflectors._kinds import kinds_of, mysql_kinds, views
 from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy.reflectors._sqlite import ROW_NUMBER, SQLiteAnswers
 from lazy_alchemy.reflectors._version import NEWER_LINE
 
 if TYPE_CHECKING:
@@ -55,9 +56,8 @@ class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
     Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and two more for domains; on
-    MariaDB and MySQL one a table and two a view, and one more for temporary tables and with drivers whose cursors
-    cannot be read twice (aiomysql); on SQLite about ten a table; elsewhere what the dialect's ``get_multi_*`` methods
-    need, and what tells views from tables. Read with many statements, a table of PostgreSQL that others change
+    MariaDB and MySQL one a table and two a view, and one more for temporary tables; on SQLite one for 500 names;
+    elsewhere what the dialect's ``get_multi_*`` methods need, and what tells views from tables. Read with many statements, a table of PostgreSQL that others change
     meanwhile may come out half old and half new: ``PostgresReflector`` needs one.
     """
 
@@ -73,47 +73,20 @@ class InspectorReflector:
         if not wanted:
             return {}  # SQLAlchemy would read an empty filter as "everything"
         inspector = inspect(connection)
+        if dialect == "sqlite":
+            return heard(connection, _reflect_sqlite(connection, inspector, wanted, schema))
         if dialect in _MYSQL:
             with suppress(_DeniedError):
                 return heard(connection, _reflect_shown(connection, inspector, wanted, schema))
-        lacking: Lacking = {}
-        if dialect == "sqlite":
-            kinds, lacking = sqlite_kinds(connection, wanted, schema)
-        else:
-            known = kinds_of(connection, wanted, schema)
-            kinds = dict.fromkeys(wanted, TableKind.TABLE) | views(inspector, schema) if known is None else known
+        known = kinds_of(connection, wanted, schema)
+        kinds = dict.fromkeys(wanted, TableKind.TABLE) | views(inspector, schema) if known is None else known
         wanted = [name for name in wanted if name in kinds]
-        if dialect == "sqlite" and schema is None:
-            temporary = [name for name in wanted if kinds[name].is_temporary]
-            if temporary:
-                # SQLAlchemy prefers the tables that these hide; SQL does not.
-                hiding = InspectorReflector.reflect(self, connection, temporary, schema="temp")
-                wanted = [name for name in wanted if name not in hiding]
-                shown = {name: _unqualified(info, kinds[name]) for name, info in hiding.items()}
-                if wanted:
-                    shown.update(InspectorReflector.reflect(self, connection, wanted, schema=schema))
-                return shown
         if not wanted:
             return {}
-        try:
-            facts = _Batch(inspector, wanted, schema, lacking)
-            facts.name_unknown_types(connection)
-            facts.complete_domains(connection)
-        except SQLAlchemyError as error:
-            locked = isinstance(error, DBAPIError) and is_locked(error)
-            if (
-                dialect == "sqlite" and not locked
-            ):  # the one whose transaction survives an error, and that stops at a broken view
-                for name in wanted:
-                    _raise_if_unreadable(inspector, name, schema)
-            raise
-        found: dict[str, TableInfo] = {}
-        for name in wanted:
-            if (schema, name) in facts.columns:
-                found[name] = facts.table(name, kinds[name])
-            else:
-                _raise_if_unreadable(inspector, name, schema)
-        return heard(connection, found)
+        facts = _Batch(inspector, wanted, schema)
+        facts.name_unknown_types(connection)
+        facts.complete_domains(connection)
+        return heard(connection, _tables(facts, inspector, kinds))
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
         """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""
@@ -213,6 +186,36 @@ def _unqualified(info: TableInfo, kind: TableKind) -> TableInfo:
     return replace(info, schema=None, kind=kind, foreign_keys=keys)
 
 
+def _reflect_sqlite(
+    connection: Connection, inspector: Inspector, wanted: list[str], schema: str | None
+) -> dict[str, TableInfo]:
+    """Return what SQLite says of the ``wanted`` names; one statement.
+
+    Raises:
+        ReflectionError: One is a view that is broken.
+    """
+    kinds: Mapping[str, TableKind] | None = None
+    lacking: Mapping[str, Collection[str]] = {}
+    try:
+        answers = SQLiteAnswers(connection, wanted, schema)
+        inspector, kinds, lacking = inspect(answers), answers.kinds, answers.lacking
+    except DBAPIError as error:
+        if is_locked(error):
+            raise
+        for name in wanted:
+            _raise_if_unreadable(inspector, name, schema)
+    if kinds is None:
+        kinds = kinds_of(connection, wanted, schema) or {}
+    found: dict[str, TableInfo] = {}
+    # SQLAlchemy prefers the tables that temporary ones hide; SQL does not.
+    temporary = [name for name, kind in kinds.items() if kind.is_temporary and schema is None]
+    if temporary:
+        hiding = _reflect_sqlite(connection, inspector, temporary, "temp")
+        found.update((name, _unqualified(info, kinds[name])) for name, info in hiding.items())
+    names = [name for name in wanted if name in kinds and name not in found]
+    return found | _tables(_Batch(inspector, names, schema, lacking), inspector, kinds)
+
+
 class _DeniedError(Exception):
     """The user may not see the definition of some name, which may be because there is none."""
 
@@ -226,21 +229,31 @@ def _reflect_shown(
         _DeniedError: Some may not be seen.
     """
     try:
-        with Definitions(connection) as definitions:
-            facts = _Batch(inspector, wanted, schema, {})
+        definitions = Definitions(connection)
+        facts = _Batch(inspect(definitions), wanted, schema)
     except DBAPIError as error:
         if error.orig is not None and error.orig.args[:1] in _DENIED:
             raise _DeniedError from error
         raise
     facts.name_unknown_types(connection)
-    readable = [name for name in wanted if (schema, name) in facts.columns]
-    for name in wanted:
-        if name not in readable and definitions.shown(name, schema):
-            _raise_if_unreadable(inspector, name, schema)
-    known = {name: definitions.kind(name, schema) for name in readable}
-    unsure = [name for name, kind in known.items() if kind is None]
+    known = {name: definitions.kind(name, schema) for name in wanted if definitions.shown(name, schema)}
+    unsure = [name for name in facts.read if known[name] is None]
     kinds = mysql_kinds(connection, unsure, schema) if unsure else {}
-    return {name: facts.table(name, kind or kinds.get(name, TableKind.TABLE)) for name, kind in known.items()}
+    return _tables(
+        facts, inspector, {name: kind or kinds.get(name, TableKind.TABLE) for name, kind in known.items()}
+    )
+
+
+def _tables(facts: _Batch, inspector: Inspector, kinds: Mapping[str, TableKind]) -> dict[str, TableInfo]:
+    """Return the tables of which there are ``facts``.
+
+    Raises:
+        ReflectionError: One of ``kinds`` exists and cannot be read.
+    """
+    for name in facts.unread:
+        if name in kinds:
+            _raise_if_unreadable(inspector, name, facts.schema)
+    return {name: facts.table(name, kinds[name]) for name in facts.read}
 
 
 _MYSQL = ("mysql", "mariadb")
@@ -249,16 +262,29 @@ _DENIED = ((1044,), (1142,))
 
 
 class _Batch:
-    """Everything that the Inspector says of some names, each fact read once for all of them."""
+    """Everything that there is to say of some names, each fact read once for all of them.
 
-    def __init__(self, inspector: Inspector, names: list[str], schema: str | None, lacking: Lacking) -> None:
-        self._schema = schema
+    Attributes:
+        schema: Their schema.
+        read: Those of the names that can be read.
+        unread: The others.
+    """
+
+    def __init__(
+        self,
+        inspector: Inspector,
+        names: list[str],
+        schema: str | None,
+        lacking: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Read everything but what the names are known to be ``lacking``."""
+        self.schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
         self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
-        self._lacking = lacking
+        self._lacking = lacking or {}
 
-        def read(method: Callable[..., _Facts[_T]], fact: str = "", *, optional: bool = False) -> _Facts[_T]:
-            having = [name for name in names if fact not in lacking.get(name, ())]
+        def read(method: Callable[..., _Facts[_T]], word: str = "", *, optional: bool = False) -> _Facts[_T]:
+            having = [name for name in self.read if word not in self._lacking.get(name, ())]
             if not having:
                 return {}  # an empty filter would read everything
             try:
@@ -268,11 +294,13 @@ class _Batch:
                     return {}
                 raise
 
-        self.columns = read(inspector.get_multi_columns)
-        names = [name for name in names if (schema, name) in self.columns]
-        unnamed = [name for name in names if "CONSTRAINT PRIMARY KEY" in lacking.get(name, ())]
+        self.read = names
+        self._columns = read(inspector.get_multi_columns)
+        self.read = [name for name in names if (schema, name) in self._columns]
+        self.unread = [name for name in names if (schema, name) not in self._columns]
+        unnamed = [name for name in self.read if "CONSTRAINT PRIMARY KEY" in self._lacking.get(name, ())]
         self._keys = read(inspector.get_multi_pk_constraint, "CONSTRAINT PRIMARY KEY")
-        self._keys |= {(schema, name): _unnamed_key(self.columns[schema, name]) for name in unnamed}
+        self._keys |= {(schema, name): _unnamed_key(self._columns[schema, name]) for name in unnamed}
         self._foreign_keys = read(inspector.get_multi_foreign_keys, "REFERENCES")
         self._indexes = read(inspector.get_multi_indexes, "INDEX")
         self._uniques = read(inspector.get_multi_unique_constraints, "UNIQUE", optional=True)
@@ -285,11 +313,11 @@ class _Batch:
         query = _TYPE_NAMES.get(connection.dialect.name)
         names = [
             name
-            for (_, name), columns in self.columns.items()
+            for (_, name), columns in self._columns.items()
             if any(isinstance(column["type"], NullType) for column in columns)
         ]
         if query is not None and names:
-            rows = connection.execute(query, {"names": names, "schema": self._schema})
+            rows = connection.execute(query, {"names": names, "schema": self.schema})
             self._type_names = {(row[0], row[1]): str(row[2]) for row in rows}
 
     def complete_domains(self, connection: Connection) -> None:
@@ -301,15 +329,15 @@ class _Batch:
 
         names = [
             name
-            for (_, name), columns in self.columns.items()
+            for (_, name), columns in self._columns.items()
             if any(is_of_domain(column["type"]) for column in columns)
         ]
         if names:
-            self._full_types = full_types(connection, names, self._schema)
+            self._full_types = full_types(connection, names, self.schema)
 
     def table(self, name: str, kind: TableKind) -> TableInfo:
         """Return all facts about one of the names."""
-        key = (self._schema, name)
+        key = (self.schema, name)
         constraint = self._keys.get(key)
         primary_key = None
         if constraint and (constraint["constrained_columns"] or constraint.get("name")):
@@ -323,7 +351,7 @@ class _Batch:
         comment = self._comments.get(key)
         return TableInfo(
             name=name,
-            schema=self._schema,
+            schema=self.schema,
             kind=kind,
             columns=tuple(
                 _column(
@@ -332,7 +360,7 @@ class _Batch:
                     self._full_types.get((name, column["name"])),
                     unnumbered=column["name"] in unnumbered,
                 )
-                for column in self.columns[key]
+                for column in self._columns[key]
             ),
             primary_key=primary_key,
             foreign_keys=tuple(_foreign_keys(name, self._foreign_keys.get(key) or ())),

@@ -1,0 +1,192 @@
+"""What SQLite says of any number of tables, asked with one statement instead of about ten a table.
+
+SQLAlchemy's dialect makes of it what it always does: when it asks SQLite, it gets these answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from lazy_alchemy.reflectors._kinds import ascii_lower, kind_of
+from lazy_alchemy.reflectors._proxy import ConnectionProxy, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+    from sqlalchemy.engine import Result
+
+    from lazy_alchemy._tableinfo import TableKind
+
+__all__ = ["ROW_NUMBER", "SQLiteAnswers"]
+
+ROW_NUMBER = "ROW NUMBER"
+"""Stands among the words that a definition does without for a primary key that SQLite numbers."""
+
+_Row: TypeAlias = tuple[Any, ...]  # Any: its columns are a query's, which is text
+_Found: TypeAlias = dict[str, defaultdict[tuple[str, str], list[_Row]]]
+"""Rows by part of the query, place (a schema), and name as the catalog spells it."""
+
+
+class SQLiteAnswers(ConnectionProxy):
+    """Has asked SQLite for all there is about some names, and answers with it.
+
+    Attributes:
+        kinds: What each of the names is, of those that exist; a temporary table or view hides another of its name.
+        lacking: By name, the words of SQL that its definition certainly does without, and so what need not be read.
+    """
+
+    __slots__ = ("_definitions", "_places", "_pragmas", "_quote", "kinds", "lacking")
+
+    def __init__(self, connection: Connection, names: Sequence[str], schema: str | None) -> None:
+        """Ask ``connection``; one statement for each 500 of ``names``.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: SQLite cannot be asked, is older than 3.26, or one of them is a broken view.
+        """
+        super().__init__(connection)
+        self.kinds: dict[str, TableKind] = {}
+        self.lacking: dict[str, set[str]] = {}
+        self._quote = connection.dialect.identifier_preparer.quote_identifier
+        self._places = ("main", "temp") if schema is None else (schema,)  # in a temporary one is what hides
+        self._pragmas: dict[str, tuple[tuple[str, ...], list[_Row]]] = {}
+        self._definitions: dict[tuple[bool, object], list[_Row]] = {}
+        for start in range(0, len(names), _AT_ONCE):
+            self._ask(names[start : start + _AT_ONCE])
+
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Result[Any]:  # type: ignore[override]  # see ConnectionProxy
+        """Answer ``statement`` if it asks for what is known, else have the database execute it."""
+        if statement in self._pragmas:
+            return result_of(*self._pragmas[statement])
+        if statement.startswith("SELECT sql FROM"):
+            rows = self._definitions.get(("'index'" in statement, parameters))
+            if rows is not None:
+                return result_of(("sql",), rows)
+        return super().exec_driver_sql(statement, parameters, execution_options)
+
+    def _ask(self, names: Sequence[str]) -> None:
+        found: _Found = {part: defaultdict(list) for part in _PARTS}
+        # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
+        query = _query(tuple((place, self._quote(place)) for place in self._places), len(names))
+        for part, place, of, *facts in self._connection.exec_driver_sql(query, tuple(names)):
+            found[part][place, of].append(tuple(facts[: len(_PARTS[part].columns)]))
+        spelled = {(place, ascii_lower(name)): name for place, name in found["name"]}
+
+        for name in names:
+            for place in self._places:
+                known = spelled.get((place, ascii_lower(name)))
+                self._know("foreign_key_list", place, name, found["foreign_key_list"][place, known or name])
+                self._know("index_list", place, name, found["index_list"][place, known or name])
+                if known is not None:
+                    type_, sql = found["name"][place, known][0]
+                    self.kinds[name] = kind_of(type_, place.lower() == "temp")
+                    self.lacking[name] = _lacking(sql, {row[3] for row in found["index_list"][place, known]})
+        # SQLAlchemy also looks at tables whose primary key a foreign key refers to without naming its columns.
+        referred = (key[2] for keys in found["foreign_key_list"].values() for key in keys if not key[4])
+        for name in {*names, *referred}:
+            defined = [row[1:] for place in self._places for row in found["name"].get((place, name), ())]
+            self._definitions[False, (name,)] = defined
+            for place in self._places:
+                known = spelled.get((place, ascii_lower(name)), name)
+                columns = found["table_xinfo"][place, known]
+                self._know("table_xinfo", place, name, columns)
+                self._know("table_info", place, name, [column[:-1] for column in columns if not column[-1]])
+        for (place, index), rows in found["index_info"].items():
+            self._know("index_info", place, index, rows)
+        for (place, index), rows in found["index"].items():
+            if place == self._places[0]:  # SQLAlchemy does not look for temporary ones, unless it is told to
+                self._definitions[True, (index,)] = rows
+
+    def _know(self, pragma: str, place: str, name: str, rows: list[_Row]) -> None:
+        # As SQLAlchemy quotes them: "main" and "temp" are not quoted where no schema was asked for.
+        prefix = place if len(self._places) > 1 else self._quote(place)
+        columns = _PARTS[pragma].columns if pragma in _PARTS else _PARTS["table_xinfo"].columns[:-1]
+        self._pragmas[f"PRAGMA {prefix}.{pragma}({self._quote(name)})"] = (columns, rows)
+
+
+_AT_ONCE = 500  # names: SQLite has bounds on parameters, as low as 999 before version 3.32 ("Limits In SQLite")
+
+_CATALOG = "SELECT name, type, tbl_name, sql, '{}' AS place FROM {}.sqlite_master"
+
+class _Part(NamedTuple):
+    """A part of the query: the columns of its rows, and where they come from; "n" has what they are about."""
+
+    columns: tuple[str, ...]
+    source: str
+
+    def select(self, name: str) -> str:
+        """Return the part as SQL, whose rows are as wide as those of all other parts."""
+        facts = [f'{"p" if " AS p" in self.source else "n"}."{column}"' for column in self.columns]
+        facts += ["NULL"] * (_WIDEST - len(facts))
+        return f"SELECT '{name}', n.place, n.name, {', '.join(facts)} FROM {self.source}"  # noqa: S608 - constants
+
+
+_WIDEST = 8
+
+# Pragmas are tables as well ("PRAGMA functions"). With a comma instead of CROSS JOIN, SQLite may ask a pragma before it
+# knows what about, and find nothing.
+_PARTS = {
+    "name": _Part(("type", "sql"), "named AS n"),
+    "index": _Part(("sql",), "asked AS n WHERE n.type = 'index'"),
+    "table_xinfo": _Part(
+        ("cid", "name", "type", "notnull", "dflt_value", "pk", "hidden"),
+        "named AS n CROSS JOIN pragma_table_xinfo(n.name, n.place) AS p",
+    ),
+    "foreign_key_list": _Part(
+        ("id", "seq", "table", "from", "to", "on_update", "on_delete", "match"),
+        "asked AS n CROSS JOIN pragma_foreign_key_list(n.name, n.place) AS p WHERE n.type = 'table'",
+    ),
+    "index_list": _Part(
+        ("seq", "name", "unique", "origin", "partial"),
+        "asked AS n CROSS JOIN pragma_index_list(n.name, n.place) AS p WHERE n.type = 'table'",
+    ),
+    "index_info": _Part(
+        ("seqno", "cid", "name"),
+        "(SELECT i.name, a.place FROM asked AS a CROSS JOIN pragma_index_list(a.name, a.place) AS i"
+        " WHERE a.type = 'table') AS n CROSS JOIN pragma_index_info(n.name, n.place) AS p",
+    ),
+}
+
+# "asked" is the names and their indexes; "named" is these names and the tables whose primary key they refer to without
+# naming its columns.
+_QUERY = """
+WITH asked AS (
+    SELECT * FROM ({catalog}) WHERE tbl_name COLLATE NOCASE IN ({marks}) AND type IN ('table', 'view', 'index')
+),
+named AS (
+    SELECT name, type, sql, place FROM asked WHERE type <> 'index'
+    UNION
+    SELECT c.name, c.type, c.sql, c.place
+    FROM asked AS a CROSS JOIN pragma_foreign_key_list(a.name, a.place) AS f CROSS JOIN ({catalog}) AS c
+    WHERE a.type = 'table' AND f."to" IS NULL
+      AND c.place = a.place AND c.type IN ('table', 'view') AND c.name COLLATE NOCASE = f."table"
+)
+{parts}
+"""
+
+
+@lru_cache(maxsize=64)
+def _query(schemas: tuple[tuple[str, str], ...], names: int) -> str:
+    """Return the query for so many names in ``schemas``, each as it is and quoted."""
+    catalog = " UNION ALL ".join(_CATALOG.format(schema.replace("'", "''"), quoted) for schema, quoted in schemas)
+    parts = " UNION ALL ".join(part.select(name) for name, part in _PARTS.items())
+    return _QUERY.format(catalog=catalog, marks=", ".join("?" * names), parts=parts)
+
+
+def _lacking(definition: str | None, origins: Collection[str]) -> set[str]:
+    # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs time.
+    upper = (definition or "").upper()
+    lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
+    if not _NAMED_KEY.search(upper):
+        lacking.add("CONSTRAINT PRIMARY KEY")
+    # "c" stands among the origins for CREATE INDEX. "pk" does for a primary key that has an index of its own: it has
+    # one unless it is another name of the row's number, which SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
+    if "pk" in origins:
+        lacking.add(ROW_NUMBER)
+    return lacking if "c" in origins else lacking | {"INDEX"}
+
+
+_NAMED_KEY = re.compile(r"CONSTRAINT.*PRIMARY", re.DOTALL)
