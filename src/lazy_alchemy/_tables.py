@@ -27,7 +27,7 @@ from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._locks import survive_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pydantic import BaseModel
     from sqlalchemy.schema import SchemaItem
@@ -294,31 +294,26 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
     """
     later: list[IndexInfo] = []
     try:
-        columns = {column.name: _column(column) for column in info.columns}
+        flagged = _flagged(info)
+        columns = {column.name: _column(column, is_key=column.name in flagged) for column in info.columns}
         items: list[SchemaItem] = list(columns.values())
-        if info.primary_key is not None:
+        if info.primary_key is not None and not flagged:
             key = info.primary_key
             items.append(
                 PrimaryKeyConstraint(
-                    *(columns[name] for name in key.columns if name in columns),
-                    name=key.name,
-                    comment=key.comment,
-                    **key.options.thaw(),
+                    *_keys(key.columns, columns), name=key.name, comment=key.comment, **key.options.thaw()
                 )
             )
         constraints = [_foreign_key(key, info, metadata, columns) for key in info.foreign_keys]
         items.extend(constraints)
         for index in info.indexes:
-            if any(index.columns):
+            if any(index.columns) and not _is_plain(index):
                 later.append(index)  # it finds its table through its columns
             else:
                 items.append(_index(index, columns))
         items.extend(
             UniqueConstraint(
-                *(columns[name] for name in unique.columns if name in columns),
-                name=unique.name,
-                comment=unique.comment,
-                **unique.options.thaw(),
+                *_keys(unique.columns, columns), name=unique.name, comment=unique.comment, **unique.options.thaw()
             )
             for unique in info.uniques
         )
@@ -351,6 +346,23 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
     return table
 
 
+def _flagged(info: TableInfo) -> tuple[str, ...]:
+    """Return the columns of a primary key of which there is nothing to say but that they are it."""
+    key = info.primary_key
+    if key is None or key.name is not None or key.comment is not None or key.options:
+        return ()
+    in_order = tuple(column.name for column in info.columns if column.name in key.columns)
+    return key.columns if in_order == key.columns else ()
+
+
+def _keys(names: Iterable[str], columns: Mapping[str, Column[Any]]) -> list[str]:
+    """Return what a constraint that is made with its table calls its columns.
+
+    From Columns that are in no table yet, SQLAlchemy would make a constraint that listens for each to get into one.
+    """
+    return [columns[name].key for name in names if name in columns]
+
+
 def _table_options(info: TableInfo) -> dict[str, Any]:
     # Any: only the constructor knows their types.
     options = info.options.thaw()
@@ -381,7 +393,7 @@ def metadata_key(schema: str | None, name: str) -> str:
     return name if schema is None else f"{schema}.{name}"
 
 
-def _column(info: ColumnInfo) -> Column[Any]:
+def _column(info: ColumnInfo, *, is_key: bool) -> Column[Any]:
     # Any: the Python type of a reflected column is known at run time only.
     arguments: list[Any] = []  # Any: of the three kinds of SchemaItem that follow
     if info.default is not None:
@@ -399,6 +411,7 @@ def _column(info: ColumnInfo) -> Column[Any]:
         info.name,
         info.type.build(),
         *arguments,
+        primary_key=is_key,
         nullable=info.nullable,
         comment=info.comment,
         quote=info.quote,
@@ -440,11 +453,19 @@ _SORTING = {
 }
 
 
+def _is_plain(info: IndexInfo) -> bool:
+    """Return whether an index is of columns as they are, which SQLAlchemy finds by their keys; see ``_keys``."""
+    return not info.sorting and None not in info.columns
+
+
 def _index(info: IndexInfo, columns: dict[str, Column[Any]]) -> Index:
-    elements: list[Any] = []  # Any: a column, an expression of one, or text
+    elements: list[Any] = []  # Any: a column or its key, an expression of one, or text
+    is_plain = _is_plain(info)
     for position, name in enumerate(info.columns):
         element: Any = text(info.expressions[position]) if name is None else columns[name]
-        if name is not None:
+        if is_plain:
+            element = element.key
+        elif name is not None:
             sorting = info.sorting.get(name) or ()
             for option in sorting if isinstance(sorting, tuple) else ():
                 if option in _SORTING:
