@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .benchmarks import report
+from .benchmarks.measure import Figures, Result
 from .benchmarks.proxy import Proxy
 from .databases import LEAN
 
@@ -63,6 +64,12 @@ def test_latency_is_that_of_every_round_trip(postgresql_db: Database) -> None:
                 assert number == connection.exec_driver_sql(f"SELECT {number}").scalar()
             assert time.perf_counter() - began >= 0.25
         slow.dispose()
+
+
+def test_ratio_is_that_of_turns() -> None:
+    """A machine that becomes slower between two turns changes the medians of the sides, and not their ratio."""
+    slow, fast = Figures([1.0, 2.0, 2.0]), Figures([4.0, 8.0, 16.0])
+    assert "| 2.00 s | 0.25 |" in report.line(Result("job", slow, fast))
 
 
 def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:

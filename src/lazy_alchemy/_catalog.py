@@ -462,6 +462,8 @@ class Catalog:
 
     def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
         """Replace the Tables of ``changed``; return an error for each that cannot be built, which stays as it was."""
+        if not changed:
+            return {}  # looking for what leads to a table takes as long as there are tables
         try:
             self._built.replace(changed)
         except ReflectionError as error:

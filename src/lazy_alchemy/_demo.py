@@ -254,12 +254,12 @@ def _print_costs(console: Console, url: URL) -> None:
     console.print(table)
     console.print()
     again = measure_again(url)
-    seconds = ", ".join(f"{cost.round_trips / 1000:.2f} s" for cost in costs)
+    milliseconds = ", ".join(f"{cost.round_trips:,}" for cost in costs)
     _say(
         console,
         "By default SQLAlchemy follows foreign keys, to the parents of parents. lazy_alchemy loads what is used; used"
         f" again, they cost {again.round_trips} round trips. To a server 1 ms away the round trips above would take"
-        f" {seconds}.",
+        f" {milliseconds} milliseconds more.",
     )
 
 

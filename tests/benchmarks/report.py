@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def line(result: Result) -> str:
 
 def page(found: dict[str, list[Result]], *, latency: float, turns: int) -> str:
     """Return all figures, with where they come from."""
-    lines = [f"{_machine()}; {turns} turns a side, medians."]
+    lines = [f"{_machine()}; {turns} turns a side, medians of them and of their ratios."]
     if latency:
         lines.append(f"Every round trip to a server is delayed by {latency:g} ms.")
     for database, results in found.items():
@@ -84,7 +85,10 @@ def _seconds(seconds: float) -> str:
 
 
 def _ratio(ours: Figures, theirs: Figures | None) -> str:
-    return "" if theirs is None else f"{ours.median / theirs.median:.2f}"
+    """Return the median of the turns' ratios: a machine that changes its speed between two turns does not change it."""
+    if theirs is None:
+        return ""
+    return f"{statistics.median(a / b for a, b in zip(ours.seconds, theirs.seconds, strict=True)):.2f}"
 
 
 def _peak_ratio(ours: Figures, theirs: Figures | None) -> str:

@@ -261,9 +261,8 @@ def test_plan_does_not_grow(graphs: Graphs) -> None:
                     return f"EXPLAIN (FORMAT JSON) {statement}", parameters
 
                 names = [table_name(number) for number in range(count)]
-                plan = connection.execute(
-                    sql._statement(15, False, True, True), {"names": json.dumps(names)}
-                ).scalar_one()
+                query = text(sql._query(15, False, True, True))
+                plan = connection.execute(query, {"names": json.dumps(names)}).scalar_one()
                 plan = json.loads(plan) if isinstance(plan, str) else plan
                 costs.append(plan[0]["Plan"]["Total Cost"])
     finally:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
-    from sqlalchemy.engine import Result
 
 __all__ = ["Definitions"]
 
@@ -26,7 +25,8 @@ class Definitions(ConnectionProxy):
         super().__init__(connection)
         self._kinds: dict[str, TableKind | None] = {}
 
-    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Result[Any]:  # type: ignore[override]  # see ConnectionProxy
+    # Any: see ConnectionProxy
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
         """Have the database execute ``statement``, and hear the answer if it is a definition."""
         result = super().exec_driver_sql(statement, parameters, execution_options)
         if not statement.startswith(_SHOW):

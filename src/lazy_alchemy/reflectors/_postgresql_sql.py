@@ -3,8 +3,8 @@
 Nothing here knows what SQLAlchemy makes of the facts. Three rules hold for the text:
 
 - It is set-based: each catalog is read once for all tables. It is a few texts in all, whatever the names, so that
-  SQLAlchemy compiles and drivers prepare each of them once; names and schema are parameters. The names are one text,
-  of JSON: arrays are not the same to all drivers (to pg8000 a name of "null" in one is NULL).
+  drivers prepare each of them once; names and schema are parameters, ``:names`` and ``:schema``. The names are one
+  text, of JSON: arrays are not the same to all drivers (to pg8000 a name of "null" in one is NULL).
 - What can be read from a row of a catalog is, because the rows all come from one snapshot. ``format_type`` and the
   ``pg_get_`` and ``_is_visible`` functions look at what is committed by the time they run, be it later. Where one of
   them may have seen a later state the row says so, by a NULL or among ``changed``, which is read last.
@@ -25,7 +25,7 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Connection, TextClause
+    from sqlalchemy import Connection
 
 __all__ = ["OLDEST", "Facts", "Row", "read", "read_types", "unquoted"]
 
@@ -92,11 +92,8 @@ def read(
             in autocommit may it be False: the limit holds until the end of the transaction.
     """
     version = connection.dialect.server_version_info or OLDEST
-    statement = _statement(version[0], schema is not None, table_options, patient)
-    parameters: dict[str, object] = {"names": json.dumps(list(names))}
-    if schema is not None:
-        parameters["schema"] = str(schema)
-    return Facts(*_parts(connection, statement, parameters))
+    query = _query(version[0], schema is not None, table_options, patient)
+    return Facts(*_parts(connection, query, names, schema))
 
 
 def read_types(connection: Connection, names: Collection[str], schema: str | None) -> tuple[list[Row], Facts]:
@@ -110,10 +107,7 @@ def read_types(connection: Connection, names: Collection[str], schema: str | Non
     Returns:
         Of each column type, type modifier and collation, the relation's name and the column's; and the types.
     """
-    parameters: dict[str, object] = {"names": json.dumps(list(names))}
-    if schema is not None:
-        parameters["schema"] = str(schema)
-    columns, formats, types, collations = _parts(connection, _types_statement(schema is not None), parameters)
+    columns, formats, types, collations = _parts(connection, _types_query(schema is not None), names, schema)
     return columns, Facts(formats=formats, types=types, collations=collations)
 
 
@@ -122,13 +116,35 @@ def unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
-def _parts(connection: Connection, statement: TextClause, parameters: dict[str, object]) -> list[list[Row]]:
-    parts: list[list[Row] | None] = json.loads(connection.execute(statement, parameters).scalar_one())
+def _parts(connection: Connection, query: str, names: Collection[str], schema: str | None) -> list[list[Row]]:
+    given = {"names": json.dumps(list(names))} | ({} if schema is None else {"schema": str(schema)})
+    placeholders = _PLACEHOLDERS.get(connection.dialect.paramstyle)
+    if placeholders is None:
+        result = connection.execute(text(query), given)
+    else:
+        # Past SQLAlchemy's compiler, which would take longer over so long a text than the server over its answer.
+        by_name = connection.dialect.paramstyle == "pyformat"
+        result = connection.exec_driver_sql(_in_driver_s(query, placeholders), given if by_name else (*given.values(),))
+    parts: list[list[Row] | None] = json.loads(result.scalar_one())
     return [part or [] for part in parts]
 
 
+# How drivers have parameters (PEP 249, and asyncpg) of which there are these two, in this order, each once.
+_PLACEHOLDERS = {
+    "pyformat": ("%(names)s", "%(schema)s"),
+    "format": ("%s", "%s"),
+    "numeric_dollar": ("$1", "$2"),
+}
+
+
 @cache
-def _statement(version: int, in_schema: bool, table_options: bool, patient: bool) -> TextClause:
+def _in_driver_s(query: str, placeholders: tuple[str, str]) -> str:
+    names, schema = placeholders
+    return query.replace(":names", names).replace(":schema", schema)
+
+
+@cache
+def _query(version: int, in_schema: bool, table_options: bool, patient: bool) -> str:
     query = _QUERY.format(
         columns=_columns(in_schema, patient),
         types=_TYPES,
@@ -139,14 +155,14 @@ def _statement(version: int, in_schema: bool, table_options: bool, patient: bool
         set_columns="k.confdelsetcols IS NOT NULL" if version >= 15 else "false",  # noqa: PLR2004
         nulls_not_distinct="i.indnullsnotdistinct" if version >= 15 else "false",  # noqa: PLR2004
     )
-    return text(" ".join(query.split()))  # pg8000 reads it letter by letter
+    return " ".join(query.split())  # pg8000 reads it letter by letter
 
 
 @cache
-def _types_statement(in_schema: bool) -> TextClause:
+def _types_query(in_schema: bool) -> str:
     columns = _columns(in_schema, patient=True)
     query = _ONLY_TYPES.format(columns=columns, types=_TYPES, types_of_columns=_TYPES_OF_COLUMNS)
-    return text(" ".join(query.split()))
+    return " ".join(query.split())
 
 
 def _columns(in_schema: bool, patient: bool) -> str:

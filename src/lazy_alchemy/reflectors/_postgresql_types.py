@@ -153,7 +153,7 @@ class TypesOf:
         """Make sure that the text of a type names the type that we know by its oid."""
         if text is None or "???" in text:
             raise UnsettledError
-        if '"' in text and re.search(r'"[^"]*[][()][^"]*"', text):
+        if '"' in text and _QUOTES_BRACKETS.search(text):
             raise UncertainError  # what SQLAlchemy takes for arguments or dimensions is part of a name
         named = self._types.get(oid)
         if named is not None and named.kind not in "ed" and named.inner in self._types:
@@ -288,14 +288,18 @@ _SPECIAL = frozenset(
         "interval",
     }
 )
+_QUOTES_BRACKETS = re.compile(r'"[^"]*[][()][^"]*"')
+_PART = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
+_COMMA = re.compile(r"\s*,\s*")
 _ARGUMENTS = re.compile(r"\((.*)\)")
 _DIMENSIONS = re.compile(r"((?:\[\])*)$")
 
 
+@lru_cache(maxsize=4096)
 def _parsed(text: str) -> tuple[str, tuple[str, ...], bool]:
     """Return the name of a type, its arguments, and whether it is an array."""
     found = _ARGUMENTS.search(text)
-    arguments = tuple(re.split(r"\s*,\s*", found[1])) if found and found[1] else ()
+    arguments = tuple(_COMMA.split(found[1])) if found and found[1] else ()
     dimensions = _DIMENSIONS.search(text)
     name = _DIMENSIONS.sub("", _ARGUMENTS.sub("", text))
     return name, arguments, bool(dimensions and dimensions[1])
@@ -305,7 +309,7 @@ def _tokens(name: str) -> tuple[str, ...]:
     """Return the parts of a name that dots join, without their quotes."""
     if '"' not in name:
         return tuple(name.split("."))
-    parts = re.findall(r'"((?:[^"]|"")*)"|([^".]+)', name)
+    parts = _PART.findall(name)
     return tuple(quoted.replace('""', '"') or plain for quoted, plain in parts)
 
 

@@ -35,10 +35,8 @@ class ConnectionProxy(Connection):
         self.__dict__ = connection.__dict__
         self._connection = connection
 
-    def exec_driver_sql(  # type: ignore[override]  # a CursorResult has the same rows and a cursor besides
-        self, statement: str, parameters: Any = None, execution_options: Any = None
-    ) -> Result[Any]:
-        # Any: as in Connection: what a driver takes, and rows of whatever columns
+    # Any: parameters as in Connection; and a CursorResult, or a Result that has the same rows and no cursor.
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
         """Have the database execute ``statement``."""
         return self._connection.exec_driver_sql(statement, parameters, execution_options)
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
-    from sqlalchemy.engine import Result
 
     from lazy_alchemy._tableinfo import TableKind
 
@@ -57,7 +56,8 @@ class SQLiteAnswers(ConnectionProxy):
         for start in range(0, len(names), _AT_ONCE):
             self._ask(names[start : start + _AT_ONCE])
 
-    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Result[Any]:  # type: ignore[override]  # see ConnectionProxy
+    # Any: see ConnectionProxy
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
         """Answer ``statement`` if it asks for what is known, else have the database execute it."""
         if statement in self._pragmas:
             return result_of(*self._pragmas[statement])
@@ -71,7 +71,7 @@ class SQLiteAnswers(ConnectionProxy):
         found: _Found = {part: defaultdict(list) for part in _PARTS}
         # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
         query = _query(tuple((place, self._quote(place)) for place in self._places), len(names))
-        for part, place, of, *facts in self._connection.exec_driver_sql(query, tuple(names)):
+        for part, place, of, *facts in self._connection.exec_driver_sql(query, tuple(names)).all():
             found[part][place, of].append(tuple(facts[: len(_PARTS[part].columns)]))
         spelled = {(place, ascii_lower(name)): name for place, name in found["name"]}
 
@@ -110,6 +110,7 @@ class SQLiteAnswers(ConnectionProxy):
 _AT_ONCE = 500  # names: SQLite has bounds on parameters, as low as 999 before version 3.32 ("Limits In SQLite")
 
 _CATALOG = "SELECT name, type, tbl_name, sql, '{}' AS place FROM {}.sqlite_master"
+
 
 class _Part(NamedTuple):
     """A part of the query: the columns of its rows, and where they come from; "n" has what they are about."""

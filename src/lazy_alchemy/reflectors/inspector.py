@@ -57,8 +57,9 @@ class InspectorReflector:
 
     Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and two more for domains; on
     MariaDB and MySQL one a table and two a view, and one more for temporary tables; on SQLite one for 500 names;
-    elsewhere what the dialect's ``get_multi_*`` methods need, and what tells views from tables. Read with many statements, a table of PostgreSQL that others change
-    meanwhile may come out half old and half new: ``PostgresReflector`` needs one.
+    elsewhere what the dialect's ``get_multi_*`` methods need, and what tells views from tables. Read with many
+    statements, a table of PostgreSQL that others change meanwhile may come out half old and half new:
+    ``PostgresReflector`` needs one.
     """
 
     def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
@@ -239,9 +240,7 @@ def _reflect_shown(
     known = {name: definitions.kind(name, schema) for name in wanted if definitions.shown(name, schema)}
     unsure = [name for name in facts.read if known[name] is None]
     kinds = mysql_kinds(connection, unsure, schema) if unsure else {}
-    return _tables(
-        facts, inspector, {name: kind or kinds.get(name, TableKind.TABLE) for name, kind in known.items()}
-    )
+    return _tables(facts, inspector, {name: kind or kinds.get(name, TableKind.TABLE) for name, kind in known.items()})
 
 
 def _tables(facts: _Batch, inspector: Inspector, kinds: Mapping[str, TableKind]) -> dict[str, TableInfo]:
