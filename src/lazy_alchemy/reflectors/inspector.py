@@ -10,6 +10,7 @@ import sys
 import warnings
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam, inspect, text
@@ -195,7 +196,6 @@ def _reflect_sqlite(
     Raises:
         ReflectionError: One is a view that is broken.
     """
-    kinds: Mapping[str, TableKind] | None = None
     lacking: Mapping[str, Collection[str]] = {}
     try:
         answers = SQLiteAnswers(connection, wanted, schema)
@@ -203,10 +203,9 @@ def _reflect_sqlite(
     except DBAPIError as error:
         if is_locked(error):
             raise
-        for name in wanted:
+        kinds = kinds_of(connection, wanted, schema) or {}  # raises if it is not for one of them that SQLite failed
+        for name in kinds:
             _raise_if_unreadable(inspector, name, schema)
-    if kinds is None:
-        kinds = kinds_of(connection, wanted, schema) or {}
     found: dict[str, TableInfo] = {}
     # SQLAlchemy prefers the tables that temporary ones hide; SQL does not.
     temporary = [name for name, kind in kinds.items() if kind.is_temporary and schema is None]
@@ -214,7 +213,7 @@ def _reflect_sqlite(
         hiding = _reflect_sqlite(connection, inspector, temporary, "temp")
         found.update((name, _unqualified(info, kinds[name])) for name, info in hiding.items())
     names = [name for name in wanted if name in kinds and name not in found]
-    return found | _tables(_Batch(inspector, names, schema, lacking), inspector, kinds)
+    return found | _tables(_Batch(inspector, names, schema, lambda name: lacking.get(name, ())), inspector, kinds)
 
 
 class _DeniedError(Exception):
@@ -231,13 +230,14 @@ def _reflect_shown(
     """
     try:
         definitions = Definitions(connection)
-        facts = _Batch(inspect(definitions), wanted, schema)
+        facts = _Batch(inspect(definitions), wanted, schema, partial(definitions.lacking, schema=schema))
     except DBAPIError as error:
         if error.orig is not None and error.orig.args[:1] in _DENIED:
             raise _DeniedError from error
         raise
     facts.name_unknown_types(connection)
-    known = {name: definitions.kind(name, schema) for name in wanted if definitions.shown(name, schema)}
+    there = [name for name in wanted if name in facts.read or definitions.shown(name, schema)]
+    known = {name: definitions.kind(name, schema) for name in there}
     unsure = [name for name in facts.read if known[name] is None]
     kinds = mysql_kinds(connection, unsure, schema) if unsure else {}
     return _tables(facts, inspector, {name: kind or kinds.get(name, TableKind.TABLE) for name, kind in known.items()})
@@ -274,16 +274,16 @@ class _Batch:
         inspector: Inspector,
         names: list[str],
         schema: str | None,
-        lacking: Mapping[str, Collection[str]] | None = None,
+        lacking: Callable[[str], Collection[str]] = lambda _: (),
     ) -> None:
-        """Read everything but what the names are known to be ``lacking``."""
+        """Read everything but what a name is known to be ``lacking``, which is asked once the columns are read."""
         self.schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
         self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
-        self._lacking = lacking or {}
+        self._lacking = lacking
 
         def read(method: Callable[..., _Facts[_T]], word: str = "", *, optional: bool = False) -> _Facts[_T]:
-            having = [name for name in self.read if word not in self._lacking.get(name, ())]
+            having = [name for name in self.read if word not in self._lacking(name)] if word else self.read
             if not having:
                 return {}  # an empty filter would read everything
             try:
@@ -297,13 +297,13 @@ class _Batch:
         self._columns = read(inspector.get_multi_columns)
         self.read = [name for name in names if (schema, name) in self._columns]
         self.unread = [name for name in names if (schema, name) not in self._columns]
-        unnamed = [name for name in self.read if "CONSTRAINT PRIMARY KEY" in self._lacking.get(name, ())]
+        unnamed = [name for name in self.read if "CONSTRAINT PRIMARY KEY" in lacking(name)]
         self._keys = read(inspector.get_multi_pk_constraint, "CONSTRAINT PRIMARY KEY")
         self._keys |= {(schema, name): _unnamed_key(self._columns[schema, name]) for name in unnamed}
         self._foreign_keys = read(inspector.get_multi_foreign_keys, "REFERENCES")
         self._indexes = read(inspector.get_multi_indexes, "INDEX")
         self._uniques = read(inspector.get_multi_unique_constraints, "UNIQUE", optional=True)
-        self._comments = read(inspector.get_multi_table_comment, optional=True)
+        self._comments = read(inspector.get_multi_table_comment, "COMMENT", optional=True)
         self._checks = read(inspector.get_multi_check_constraints, "CHECK", optional=True)
         self._options = read(inspector.get_multi_table_options, optional=True)
 
@@ -346,7 +346,7 @@ class _Batch:
                 constraint.get("comment"),
                 Options(constraint.get("dialect_options")),
             )
-        unnumbered = primary_key.columns if primary_key and ROW_NUMBER in self._lacking.get(name, ()) else ()
+        unnumbered = primary_key.columns if primary_key and ROW_NUMBER in self._lacking(name) else ()
         comment = self._comments.get(key)
         return TableInfo(
             name=name,
