@@ -131,17 +131,6 @@ def test_a_missing_table_error_pickles(shop: Database) -> None:
         assert raised.value.available == error.available
 
 
-def test_a_file_that_is_no_database_says_so_of_no_table(tmp_path: Path) -> None:
-    """What is wrong with the whole file is not said of the table that was asked for, which may not even be there."""
-    path = tmp_path / "letter.txt"
-    path.write_text("Dear reader, " * 100)
-    engine = create_engine(f"sqlite:///{path}")
-    with pytest.raises(ReflectionError, match="could not be loaded.*file is not a database") as caught:
-        get_lazy_class(engine).get("users")
-    assert "exists" not in str(caught.value)
-    engine.dispose()
-
-
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 300, "a'b\"c;--", "100%s", ":x", "a.b", "users "])
 def test_any_text_may_be_asked_for(shop: Database, name: str) -> None:
     """Whatever the name, what does not exist is a TableNotFoundError."""
@@ -150,6 +139,17 @@ def test_any_text_may_be_asked_for(shop: Database, name: str) -> None:
 
 
 # -- A database that cannot be asked -----------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_database_says_so_of_no_table(tmp_path: Path) -> None:
+    """What is wrong with the whole file is not said of the table that was asked for, which may not even be there."""
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear reader, " * 100)
+    engine = create_engine(f"sqlite:///{path}")
+    with pytest.raises(ReflectionError, match=r"could not be loaded.*file is not a database") as caught:
+        get_lazy_class(engine).get("users")
+    assert "exists" not in str(caught.value)
+    engine.dispose()
 
 
 def _nobody_listens() -> int:

@@ -1,4 +1,4 @@
-"""What ``SHOW CREATE TABLE`` of MariaDB and MySQL says and SQLAlchemy does not pass on, the kind of a name above all."""
+"""What ``SHOW CREATE TABLE`` of MariaDB and MySQL says and SQLAlchemy does not pass on."""
 
 from __future__ import annotations
 

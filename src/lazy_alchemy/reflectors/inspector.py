@@ -11,7 +11,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
@@ -33,6 +33,7 @@ from lazy_alchemy._typeinfo import Options, TypeInfo
 from lazy_alchemy.reflectors._definitions import Definitions
 from lazy_alchemy.reflectors._kinds import kinds_of, mysql_kinds, views
 from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy.reflectors._proxy import ConnectionProxy
 from lazy_alchemy.reflectors._sqlite import ROW_NUMBER, SQLiteAnswers
 from lazy_alchemy.reflectors._version import NEWER_LINE
 
@@ -41,10 +42,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Inspector
     from sqlalchemy.engine.interfaces import (
+        ReflectedCheckConstraint,
         ReflectedColumn,
         ReflectedForeignKeyConstraint,
         ReflectedIndex,
         ReflectedPrimaryKeyConstraint,
+        ReflectedTableComment,
+        ReflectedUniqueConstraint,
     )
 
 __all__ = ["InspectorReflector"]
@@ -85,7 +89,7 @@ class InspectorReflector:
         wanted = [name for name in wanted if name in kinds]
         if not wanted:
             return {}
-        facts = _Batch(inspector, wanted, schema)
+        facts = _Batch(_inspected(inspector), wanted, schema)
         facts.name_unknown_types(connection)
         facts.complete_domains(connection)
         return heard(connection, _tables(facts, inspector, kinds))
@@ -196,10 +200,11 @@ def _reflect_sqlite(
     Raises:
         ReflectionError: One is a view that is broken.
     """
+    proxy = ConnectionProxy(connection)
     lacking: Mapping[str, Collection[str]] = {}
     try:
         answers = SQLiteAnswers(connection, wanted, schema)
-        inspector, kinds, lacking = inspect(answers), answers.kinds, answers.lacking
+        proxy, kinds, lacking = answers, answers.kinds, answers.lacking
     except DBAPIError as error:
         if is_locked(error):
             raise
@@ -213,7 +218,7 @@ def _reflect_sqlite(
         hiding = _reflect_sqlite(connection, inspector, temporary, "temp")
         found.update((name, _unqualified(info, kinds[name])) for name, info in hiding.items())
     names = [name for name in wanted if name in kinds and name not in found]
-    return found | _tables(_Batch(inspector, names, schema, lambda name: lacking.get(name, ())), inspector, kinds)
+    return found | _tables(_Batch(proxy.facts, names, schema, lambda name: lacking.get(name, ())), inspector, kinds)
 
 
 class _DeniedError(Exception):
@@ -230,7 +235,7 @@ def _reflect_shown(
     """
     try:
         definitions = Definitions(connection)
-        facts = _Batch(inspect(definitions), wanted, schema, partial(definitions.lacking, schema=schema))
+        facts = _Batch(definitions.facts, wanted, schema, partial(definitions.lacking, schema=schema))
     except DBAPIError as error:
         if error.orig is not None and error.orig.args[:1] in _DENIED:
             raise _DeniedError from error
@@ -260,6 +265,20 @@ _MYSQL = ("mysql", "mariadb")
 _DENIED = ((1044,), (1142,))
 
 
+_Ask: TypeAlias = "Callable[[str, list[str], str | None], _Facts[Any]]"
+"""Returns facts of some kind about some names. Any: the kind tells what they are."""
+
+
+def _inspected(inspector: Inspector) -> _Ask:
+    """Return what asks ``inspector`` about any number of names at once."""
+
+    def ask(fact: str, names: list[str], schema: str | None) -> _Facts[Any]:  # Any: see _Ask
+        read: Callable[..., _Facts[Any]] = getattr(inspector, f"get_multi_{fact}")
+        return read(schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
+
+    return ask
+
+
 class _Batch:
     """Everything that there is to say of some names, each fact read once for all of them.
 
@@ -271,7 +290,7 @@ class _Batch:
 
     def __init__(
         self,
-        inspector: Inspector,
+        ask: _Ask,
         names: list[str],
         schema: str | None,
         lacking: Callable[[str], Collection[str]] = lambda _: (),
@@ -282,30 +301,30 @@ class _Batch:
         self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
         self._lacking = lacking
 
-        def read(method: Callable[..., _Facts[_T]], word: str = "", *, optional: bool = False) -> _Facts[_T]:
+        def read(fact: str, word: str = "", *, optional: bool = False) -> _Facts[Any]:  # Any: see _Ask
             having = [name for name in self.read if word not in self._lacking(name)] if word else self.read
             if not having:
                 return {}  # an empty filter would read everything
             try:
-                return method(schema=schema, filter_names=having, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
+                return ask(fact, having, schema)
             except NotImplementedError:
                 if optional:
                     return {}
                 raise
 
         self.read = names
-        self._columns = read(inspector.get_multi_columns)
+        self._columns: _Facts[list[ReflectedColumn]] = read("columns")
         self.read = [name for name in names if (schema, name) in self._columns]
         self.unread = [name for name in names if (schema, name) not in self._columns]
         unnamed = [name for name in self.read if "CONSTRAINT PRIMARY KEY" in lacking(name)]
-        self._keys = read(inspector.get_multi_pk_constraint, "CONSTRAINT PRIMARY KEY")
+        self._keys: _Facts[ReflectedPrimaryKeyConstraint] = read("pk_constraint", "CONSTRAINT PRIMARY KEY")
         self._keys |= {(schema, name): _unnamed_key(self._columns[schema, name]) for name in unnamed}
-        self._foreign_keys = read(inspector.get_multi_foreign_keys, "REFERENCES")
-        self._indexes = read(inspector.get_multi_indexes, "INDEX")
-        self._uniques = read(inspector.get_multi_unique_constraints, "UNIQUE", optional=True)
-        self._comments = read(inspector.get_multi_table_comment, "COMMENT", optional=True)
-        self._checks = read(inspector.get_multi_check_constraints, "CHECK", optional=True)
-        self._options = read(inspector.get_multi_table_options, optional=True)
+        self._foreign_keys: _Facts[list[ReflectedForeignKeyConstraint]] = read("foreign_keys", "REFERENCES")
+        self._indexes: _Facts[list[ReflectedIndex]] = read("indexes", "INDEX")
+        self._uniques: _Facts[list[ReflectedUniqueConstraint]] = read("unique_constraints", "UNIQUE", optional=True)
+        self._comments: _Facts[ReflectedTableComment] = read("table_comment", "COMMENT", optional=True)
+        self._checks: _Facts[list[ReflectedCheckConstraint]] = read("check_constraints", "CHECK", optional=True)
+        self._options: _Facts[dict[str, Any]] = read("table_options", optional=True)  # Any: the dialect's
 
     def name_unknown_types(self, connection: Connection) -> None:
         """Find out what the database calls the types that SQLAlchemy does not know; one round trip if there are any."""
