@@ -396,12 +396,19 @@ def test_sqlite_statement_count(servers: dict[str, Server]) -> None:
     with database_on(servers["sqlite"]) as database, schemas.created(database) as contents:
         database.execute(
             "CREATE TABLE unspoken (a INTEGER REFERENCES parent, b INTEGER REFERENCES PARENT, c REFERENCES gone)",
+            'CREATE TABLE nameless ("" INTEGER PRIMARY KEY)',
+            'CREATE TABLE refers_to_nameless (a INTEGER REFERENCES nameless(""))',
             *(f"CREATE TABLE many{number} (id INTEGER PRIMARY KEY)" for number in range(600)),
         )
+        strange = [("other", "unindexed"), *((None, name) for name in ("unspoken", "Unspoken", "missing"))]
+        strange.append((None, "refers_to_nameless"))
         many = [f"many{number}" for number in range(600)]
         engine = warm(database.engine)
         with engine.connect() as connection:
-            for schema, name in [*contents.names, (None, "unspoken"), (None, "Unspoken"), (None, "missing")]:
+            connection.exec_driver_sql("CREATE TABLE other.unindexed (uniquely INTEGER)")
+            found = reflect(connection, ["refers_to_nameless"])["refers_to_nameless"]
+            assert not differences(built(found), quietly_oracle(connection, "refers_to_nameless"))
+            for schema, name in [*contents.names, *strange]:
                 with count_queries(engine) as queries:
                     reflect(connection, [name], schema)
                 assert queries.count == 1, f"{name}\n{queries}"

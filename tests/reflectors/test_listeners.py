@@ -135,6 +135,24 @@ def test_it_costs_what_the_listener_asks(db: Database) -> None:
         assert again.count == 0
 
 
+def test_a_listener_hears_what_sqlalchemy_says_of_a_column(db: Database) -> None:
+    """The facts that a listener hears are those that SQLAlchemy would tell it, SQLite's places in the key included."""
+    db.execute(*TABLES, "CREATE TABLE pairs (b INTEGER NOT NULL, c INTEGER, a INTEGER NOT NULL, PRIMARY KEY (a, b))")
+    for reflector in reflectors(db):
+        for name in ("pairs", "parents"):
+            heard: list[dict[str, Any]] = []
+
+            def listen(_inspector: Inspector, _table: Table, column: dict[str, Any], to: Any = heard) -> None:
+                to.append({key: value for key, value in column.items() if key in ("name", "nullable", "primary_key")})
+
+            with listening(listen):
+                get_lazy_class(db.engine, reflector=reflector)[name]
+                ours = heard.copy()
+                heard.clear()
+                Table(name, MetaData(), autoload_with=db.engine, resolve_fks=False)
+            assert ours == heard
+
+
 def test_a_refresh_finds_no_change(db: Database) -> None:
     """What a listener makes of a table is the same at each check, so the table stays the same object."""
     db.execute(*TABLES)

@@ -44,8 +44,11 @@ def heard(connection: Connection, infos: Mapping[str, TableInfo]) -> Mapping[str
     for name, info in infos.items():
         table = Table(info.name, MetaData(), schema=info.schema)
         columns: list[ColumnInfo] = []
+        key = info.primary_key.columns if info.primary_key is not None else ()
         for column in info.columns:
             facts = _facts(column)
+            if connection.dialect.name == "sqlite":  # it alone says so of columns: the place in the key, from 1
+                facts["primary_key"] = key.index(column.name) + 1 if column.name in key else 0
             table.metadata.dispatch.column_reflect(inspector, table, facts)
             table.dispatch.column_reflect(inspector, table, facts)
             try:

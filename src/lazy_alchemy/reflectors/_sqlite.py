@@ -62,7 +62,7 @@ class SQLiteAnswers(ConnectionProxy):
         if statement in self._pragmas:
             return result_of(*self._pragmas[statement])
         if statement.startswith("SELECT sql FROM"):
-            rows = self._definitions.get(("'index'" in statement, parameters))
+            rows = self._definitions.get((statement.endswith("'index'"), parameters))
             if rows is not None:
                 return result_of(("sql",), rows)
         return super().exec_driver_sql(statement, parameters, execution_options)
@@ -94,6 +94,7 @@ class SQLiteAnswers(ConnectionProxy):
                 columns = found["table_xinfo"][place, known]
                 self._know("table_xinfo", place, name, columns)
                 self._know("table_info", place, name, [column[:-1] for column in columns if not column[-1]])
+        self._pragmas["PRAGMA database_list"] = (_PARTS["database_list"].columns, found["database_list"]["", ""])
         for (place, index), rows in found["index_info"].items():
             self._know("index_info", place, index, rows)
         for (place, index), rows in found["index"].items():
@@ -149,6 +150,9 @@ _PARTS = {
         "(SELECT i.name, a.place FROM asked AS a CROSS JOIN pragma_index_list(a.name, a.place) AS i"
         " WHERE a.type = 'table') AS n CROSS JOIN pragma_index_info(n.name, n.place) AS p",
     ),
+    "database_list": _Part(
+        ("seq", "name", "file"), "(SELECT '' AS name, '' AS place) AS n CROSS JOIN pragma_database_list AS p"
+    ),
 }
 
 # "asked" is the names and their indexes; "named" is these names and the tables whose primary key they refer to without
@@ -162,7 +166,7 @@ named AS (
     UNION
     SELECT c.name, c.type, c.sql, c.place
     FROM asked AS a CROSS JOIN pragma_foreign_key_list(a.name, a.place) AS f CROSS JOIN ({catalog}) AS c
-    WHERE a.type = 'table' AND f."to" IS NULL
+    WHERE a.type = 'table' AND COALESCE(f."to", '') = ''
       AND c.place = a.place AND c.type IN ('table', 'view') AND c.name COLLATE NOCASE = f."table"
 )
 {parts}

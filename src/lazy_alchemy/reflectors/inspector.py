@@ -61,7 +61,7 @@ class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
     Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and two more for domains; on
-    MariaDB and MySQL one a table and two a view, and one more for temporary tables; on SQLite one for 500 names;
+    MariaDB and MySQL one a table and two a view, and two more for temporary tables; on SQLite one for 500 names;
     elsewhere what the dialect's ``get_multi_*`` methods need, and what tells views from tables. Read with many
     statements, a table of PostgreSQL that others change meanwhile may come out half old and half new:
     ``PostgresReflector`` needs one.
