@@ -78,12 +78,12 @@ class InspectorReflector:
         wanted = [name for name in dict.fromkeys(names) if _may_exist(name, dialect)]
         if not wanted:
             return {}  # SQLAlchemy would read an empty filter as "everything"
-        inspector = inspect(connection)
         if dialect == "sqlite":
-            return heard(connection, _reflect_sqlite(connection, inspector, wanted, schema))
+            return heard(connection, _reflect_sqlite(connection, wanted, schema))
         if dialect in _MYSQL:
             with suppress(_DeniedError):
-                return heard(connection, _reflect_shown(connection, inspector, wanted, schema))
+                return heard(connection, _reflect_shown(connection, wanted, schema))
+        inspector = inspect(connection)
         known = kinds_of(connection, wanted, schema)
         kinds = dict.fromkeys(wanted, TableKind.TABLE) | views(inspector, schema) if known is None else known
         wanted = [name for name in wanted if name in kinds]
@@ -92,7 +92,7 @@ class InspectorReflector:
         facts = _Batch(_inspected(inspector), wanted, schema)
         facts.name_unknown_types(connection)
         facts.complete_domains(connection)
-        return heard(connection, _tables(facts, inspector, kinds))
+        return heard(connection, _tables(facts, connection, kinds))
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
         """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""
@@ -192,9 +192,7 @@ def _unqualified(info: TableInfo, kind: TableKind) -> TableInfo:
     return replace(info, schema=None, kind=kind, foreign_keys=keys)
 
 
-def _reflect_sqlite(
-    connection: Connection, inspector: Inspector, wanted: list[str], schema: str | None
-) -> dict[str, TableInfo]:
+def _reflect_sqlite(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
     """Return what SQLite says of the ``wanted`` names; one statement.
 
     Raises:
@@ -210,24 +208,23 @@ def _reflect_sqlite(
             raise
         kinds = kinds_of(connection, wanted, schema) or {}  # raises if it is not for one of them that SQLite failed
         for name in kinds:
-            _raise_if_unreadable(inspector, name, schema)
+            _raise_if_unreadable(connection, name, schema)
     found: dict[str, TableInfo] = {}
     # SQLAlchemy prefers the tables that temporary ones hide; SQL does not.
     temporary = [name for name, kind in kinds.items() if kind.is_temporary and schema is None]
     if temporary:
-        hiding = _reflect_sqlite(connection, inspector, temporary, "temp")
+        hiding = _reflect_sqlite(connection, temporary, "temp")
         found.update((name, _unqualified(info, kinds[name])) for name, info in hiding.items())
     names = [name for name in wanted if name in kinds and name not in found]
-    return found | _tables(_Batch(proxy.facts, names, schema, lambda name: lacking.get(name, ())), inspector, kinds)
+    facts = _Batch(proxy.facts, names, schema, lambda name: lacking.get(name, ()))
+    return found | _tables(facts, connection, kinds)
 
 
 class _DeniedError(Exception):
     """The user may not see the definition of some name, which may be because there is none."""
 
 
-def _reflect_shown(
-    connection: Connection, inspector: Inspector, wanted: list[str], schema: str | None
-) -> dict[str, TableInfo]:
+def _reflect_shown(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
     """Return what MariaDB or MySQL shows of the ``wanted`` names; one round trip each, and another for a view.
 
     Raises:
@@ -245,10 +242,10 @@ def _reflect_shown(
     known = {name: definitions.kind(name, schema) for name in there}
     unsure = [name for name in facts.read if known[name] is None]
     kinds = mysql_kinds(connection, unsure, schema) if unsure else {}
-    return _tables(facts, inspector, {name: kind or kinds.get(name, TableKind.TABLE) for name, kind in known.items()})
+    return _tables(facts, connection, {name: kind or kinds.get(name, TableKind.TABLE) for name, kind in known.items()})
 
 
-def _tables(facts: _Batch, inspector: Inspector, kinds: Mapping[str, TableKind]) -> dict[str, TableInfo]:
+def _tables(facts: _Batch, connection: Connection, kinds: Mapping[str, TableKind]) -> dict[str, TableInfo]:
     """Return the tables of which there are ``facts``.
 
     Raises:
@@ -256,7 +253,7 @@ def _tables(facts: _Batch, inspector: Inspector, kinds: Mapping[str, TableKind])
     """
     for name in facts.unread:
         if name in kinds:
-            _raise_if_unreadable(inspector, name, facts.schema)
+            _raise_if_unreadable(connection, name, facts.schema)
     return {name: facts.table(name, kinds[name]) for name in facts.read}
 
 
@@ -536,10 +533,10 @@ def _may_exist(name: str, dialect: str) -> bool:
     return True
 
 
-def _raise_if_unreadable(inspector: Inspector, name: str, schema: str | None) -> None:
+def _raise_if_unreadable(connection: Connection, name: str, schema: str | None) -> None:
     """Raise what the database says against a name that it was not possible to read, unless it does not exist."""
     try:
-        inspector.get_columns(name, schema)
+        inspect(connection).get_columns(name, schema)
     except NoSuchTableError:
         return
     except SQLAlchemyError as error:
