@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
         return "\n".join(lines)
 
     def _closest(self, name: str) -> list[str]:
+        import difflib  # here alone: whoever imports the package needs no errors yet
+
         by_folded = {candidate.casefold(): candidate for candidate in reversed(self.available)}
         matches = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
         return [by_folded[match] for match in matches]
