@@ -71,11 +71,11 @@ class Tables:
         self._relations = {_first(row): row for row in facts.relations}
         self.oids = {str(row[1]): _first(row) for row in facts.relations}
         self.changed = {_first(row) for row in facts.changed}
-        self._columns = _grouped(facts.columns, 0)
+        self._columns = _columns(facts.columns)
         self._constraints = _grouped(facts.constraints, 2)
         self._indexes = _grouped(facts.indexes, 1)
         self._parents = _grouped(facts.parents, 0)
-        self._comments = {(oid, number): row[1] for row in facts.comments for oid, number in [str(row[0]).split(",")]}
+        self._comments = {row[0]: row[1] for row in facts.comments}
         self._referred = {row[0]: sys.intern(str(row[1])) for row in facts.referred}
         self._others = {_first(row): _other(row) for row in facts.others}
         self._access_methods = {
@@ -84,6 +84,8 @@ class Tables:
             for oid, is_default in [str(row[0]).split(",")]
         }
         self._operator_classes = {row[0]: str(row[1]) for row in facts.operator_classes}
+        # The columns that were made, by all that they were made of: many tables have the same id and created_at.
+        self._made: dict[tuple[str | None, ...], tuple[ColumnInfo, tuple[str, ...]]] = {}
 
     def table(self, name: str) -> tuple[TableInfo, list[str]]:
         """Return all facts about one of the names, and what SQLAlchemy would warn of.
@@ -106,7 +108,7 @@ class Tables:
         backing: set[str] = set()
         by_oid = {index.oid: index for index in indexes}
         for facts, row in self._constraints.get(oid, ()):
-            comment = self._comments.get((facts[0], "0"))
+            comment = self._comments.get(f"{facts[0]},0")
             if facts[1] == "f":
                 foreign_keys.append(self._foreign_key(facts, row, names, comment))
             elif facts[1] == "c":
@@ -129,23 +131,36 @@ class Tables:
             ),
             uniques=tuple(keys["u"]),
             checks=tuple(checks),
-            comment=self._comments.get((oid, "0")),
+            comment=self._comments.get(f"{oid},0"),
             options=self._options(oid, relation, access_method) if NEWER_LINE else _NONE,
         ), warnings
 
     def _columns_of(self, oid: str, warnings: list[str]) -> tuple[tuple[ColumnInfo, ...], dict[str, str]]:
         """Return the columns, and their names by attribute number."""
-        rows = sorted(self._columns.get(oid, ()), key=lambda pair: int(pair[0][1]))
-        names = {facts[1]: sys.intern(str(row[1])) for facts, row in rows}
-        return tuple(self._column(facts, row, names[facts[1]], warnings) for facts, row in rows), names
+        columns: list[ColumnInfo] = []
+        names: dict[str, str] = {}
+        for number, facts, texts in sorted(self._columns.get(oid, ())):
+            comment = self._comments.get(f"{oid},{number}")
+            key = (facts, comment, *texts)
+            made = self._made.get(key)
+            if made is None:
+                made = self._column(facts, texts, comment)
+                if made[0].type.instance is None:  # else SQLAlchemy makes a new instance for each column
+                    self._made[key] = made
+            column, messages = made
+            columns.append(column)
+            names[str(number)] = column.name
+            warnings.extend(messages)
+        return tuple(columns), names
 
-    def _column(self, facts: list[str], row: Row, name: str, warnings: list[str]) -> ColumnInfo:
-        oid, number, type_oid, modifier, is_not_null, is_identity, generated, collation = facts
-        _, _, default, identity = row
+    def _column(self, facts: str, texts: Row, comment: str | None) -> tuple[ColumnInfo, tuple[str, ...]]:
+        """Return a column, and what SQLAlchemy would warn of."""
+        type_oid, modifier, is_not_null, is_identity, generated, collation = facts.split(",")
+        name, default, identity = sys.intern(str(texts[0])), texts[1], texts[2]
         type_ = self._types.of(type_oid, modifier, collation)
-        warnings.extend(type_.warnings)
+        warnings = type_.warnings
         if type_.unknown is not None:
-            warnings.append(f"Did not recognize type '{type_.unknown}' of column '{name}'")
+            warnings += (f"Did not recognize type '{type_.unknown}' of column '{name}'",)
         if default == "":
             raise UnsettledError  # the query says so where it is not known any more
         if not default and type_.default is not None:
@@ -161,19 +176,20 @@ class Tables:
                 autoincrement = autoincrement or type_.is_integer
                 if "." not in sequence[2] and self._schema is not None:
                     default = f'{sequence[1]}"{self._schema}".{sequence[2]}{sequence[3]}'
-        return ColumnInfo(
+        column = ColumnInfo(
             name=name,
             type=type_.info,
             nullable=is_not_null == "f" and not type_.not_null,
             default=default,
             autoincrement=autoincrement,
-            comment=self._comments.get((oid, number)),
+            comment=comment,
             computed=computed,
             identity=Options(json.loads(identity)) if identity else None,
             options=_NONE,
             full_type=type_.full,
             type_name=type_.type_name,
         )
+        return column, warnings
 
     def _foreign_key(self, facts: list[str], row: Row, names: Mapping[str, str], comment: str | None) -> ForeignKeyInfo:
         columns = tuple(names[number] for number in str(row[2]).split(" "))
@@ -285,6 +301,15 @@ def _other(row: Row) -> _Other:
 
 def _first(row: Row) -> str:
     return str(row[0]).split(",", 1)[0]
+
+
+def _columns(rows: Iterable[Row]) -> dict[str, list[tuple[int, str, Row]]]:
+    """Return of each relation's columns the number, the other short facts, and the texts."""
+    columns: dict[str, list[tuple[int, str, Row]]] = defaultdict(list)
+    for row in rows:
+        oid, number, facts = str(row[0]).split(",", 2)
+        columns[oid].append((int(number), facts, row[1:]))
+    return columns
 
 
 def _grouped(rows: Iterable[Row], position: int) -> dict[str, list[tuple[list[str], Row]]]:

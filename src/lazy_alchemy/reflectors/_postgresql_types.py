@@ -8,9 +8,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Integer
 from sqlalchemy.dialects.postgresql import ARRAY, DOMAIN, ENUM, INTERVAL
@@ -43,8 +42,7 @@ class UnsettledError(Exception):
     """Not all facts are of one moment, because the schema has just changed: they must be read again."""
 
 
-@dataclass(frozen=True)
-class ColumnType:
+class ColumnType(NamedTuple):
     """A column's type, and what the column has from it.
 
     Attributes:
@@ -68,8 +66,7 @@ class ColumnType:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Named:
+class _Named(NamedTuple):
     """A row of pg_type: of an enum or a domain all that SQLAlchemy asks of it, of another its collation."""
 
     kind: str
