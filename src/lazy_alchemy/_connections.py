@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
@@ -21,6 +21,7 @@ from lazy_alchemy._locks import current
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL, Dialect
@@ -321,30 +322,27 @@ def in_transaction(connection: Connection) -> bool:
     return bool(asked()) if callable(asked) else True
 
 
-@contextmanager
-def savepoint(connection: Connection, *, foreign: bool) -> Generator[None, None, None]:
+def savepoint(connection: Connection, *, foreign: bool) -> AbstractContextManager[object]:
     """Keep a query that fails from aborting a transaction that is not ours.
 
-    Only where a failing statement does that: not on SQLite, MariaDB and MySQL. It costs two round trips.
+    Only where a failing statement does that: not on SQLite, MariaDB and MySQL. It costs two round trips. Results are
+    fetched as a whole: PostgreSQL has no cursor for a SAVEPOINT.
     """
+    given = connection.get_execution_options()
+    streaming = {option: given[option] for option in ("stream_results", "yield_per") if given.get(option)}
     aborts = connection.dialect.name not in ("sqlite", "mysql", "mariadb")
-    with _without_streaming(connection):
-        if foreign and aborts and in_transaction(connection):
-            with connection.begin_nested():
-                yield
-        else:
-            yield
+    needed = foreign and aborts and in_transaction(connection)
+    return _savepoint(connection, streaming, needed=needed) if streaming or needed else nullcontext()
 
 
 @contextmanager
-def _without_streaming(connection: Connection) -> Generator[None, None, None]:
-    """Have ``connection`` fetch results as a whole: PostgreSQL has no cursor for a SAVEPOINT."""
-    given = connection.get_execution_options()
-    streaming = {option: given[option] for option in ("stream_results", "yield_per") if given.get(option)}
+def _savepoint(connection: Connection, streaming: dict[str, Any], *, needed: bool) -> Generator[None, None, None]:
+    # Any: the values of execution options
     if streaming:
         connection.execution_options(stream_results=False, yield_per=None)
     try:
-        yield
+        with connection.begin_nested() if needed else nullcontext():
+            yield
     finally:
         if streaming:
             connection.execution_options(**{"stream_results": False, **streaming})

@@ -72,6 +72,8 @@ class Flight(Generic[K, R]):
 
     def abandon(self) -> None:
         """End it, unless it has landed or somebody else carries it: the caller will not, or not to its end."""
+        if self._landed.is_set():
+            return
         me = current()
         with self._board.flights.lock:
             if self._landed.is_set() or self.carrier not in (None, me):

@@ -6,6 +6,7 @@ What it returns equals what the InspectorReflector returns. What is not certain,
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -147,13 +148,21 @@ _READ_BY_DIALECT = (
 
 
 def _is_postgresql(dialect: Dialect) -> bool:
-    if not (dialect.name == "postgresql" and isinstance(dialect, PGDialect)):
-        return False
-    class_: type[object] = type(dialect)  # what isinstance leaves is not annotated
-    if any(getattr(class_, name) is not getattr(PGDialect, name) for name in _READ_BY_DIALECT):
+    if not (dialect.name == "postgresql" and _reads_as_postgresql(_class(dialect))):
         return False
     version = dialect.server_version_info
     return version is not None and tuple(version) >= OLDEST
+
+
+def _class(dialect: object) -> type:
+    return type(dialect)  # to mypy a type[Dialect] has no hash
+
+
+@cache
+def _reads_as_postgresql(class_: type) -> bool:
+    return issubclass(class_, PGDialect) and all(
+        getattr(class_, name) is getattr(PGDialect, name) for name in _READ_BY_DIALECT
+    )
 
 
 def _may_exist(name: str) -> bool:
