@@ -60,6 +60,27 @@ class Counting(InspectorReflector):
         return super().reflect(connection, names, schema=schema)
 
 
+def test_a_declared_table_looks_at_no_other_declaration(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tables a class declares, the first use of one and an invalidation look at none of the others."""
+
+    class Declared(LazyDB):
+        users: LazyTable
+        engine_: LazyTable = LazyTable(name="engine")
+        items: LazyTable = LazyTable(name="order-items")
+
+    db = Declared(warm(shop.engine))
+    assert ["engine"] * 2 == [db.engine_.name, db.engine_.name]  # it is remembered at its second use
+    asked: list[str] = []
+    original = LazyTable.name.fget
+    assert original is not None
+    monkeypatch.setattr(
+        LazyTable, "name", property(lambda declared: asked.append(declared.attribute) or original(declared))
+    )
+    assert ["users"] * 2 == [db.users.name, db.users.name]
+    db.invalidate("users")
+    assert {"users"} >= set(asked)
+
+
 # -- A declaration is an accessor --------------------------------------------------------------------------------------
 
 

@@ -114,7 +114,8 @@ class Accessor(Hot, metaclass=LazyDBMeta):
             from lazy_alchemy._declarations import bind
             from lazy_alchemy._drift import compare
 
-            declared = type(self).__named__[name]
+            cls = type(self)
+            declared = cls.__tables__[cls.__named__[name]]
             bind(table, declared)
             compare(table, declared, self._on_drift)
             self._compared[name] = table
@@ -324,10 +325,9 @@ class LazyDB(Accessor):
 
     def _attributes(self, name: str) -> Sequence[str]:
         cls = type(self)
-        declared = [attribute for attribute, table in cls.__tables__.items() if table.name == name]
-        if declared or name.startswith("_") or name in cls.__reserved__ or name in cls.__tables__:
-            return declared
-        return [name]
+        if name in cls.__named__:
+            return [cls.__named__[name]]
+        return [] if name.startswith("_") or name in cls.__reserved__ or name in cls.__tables__ else [name]
 
     # -- What there is
 

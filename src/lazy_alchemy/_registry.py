@@ -119,7 +119,7 @@ class LazyDBMeta(type):
     __declared__: Mapping[str, LazyTable]  # by attribute, those of the class's own body
     __tables__: Mapping[str, LazyTable]  # and with those of its bases
     __schema__: str | None
-    __named__: Mapping[str, LazyTable]  # the same by the tables' names
+    __named__: Mapping[str, str]  # their attributes, by the tables' names
     __reserved__: frozenset[str]
     __on_drift__: OnDrift
     __declarable__: bool = False  # whether subclasses declare tables
@@ -169,7 +169,7 @@ class LazyDBMeta(type):
         _let_python_find(cls)
         _refuse_twins(name, tables)
         cls.__tables__ = MappingProxyType(tables)
-        cls.__named__ = MappingProxyType({table.name: table for table in tables.values()})
+        cls.__named__ = MappingProxyType({table.name: attribute for attribute, table in tables.items()})
         cls.__reserved__ = frozenset(dir(cls)) - tables.keys()
         if schema is not None or is_root:
             cls.__schema__ = schema
