@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazy_alchemy import LazyDB, LazyTable, TableNotFoundError, _built, get_lazy_class
+from lazy_alchemy import LazyDB, LazyTable, TableNotFoundError, _built, _entries, get_lazy_class
 
 from .databases import count_queries, warm
 from .workload import table_name
@@ -73,6 +73,33 @@ def test_first_access_looks_at_no_other_loaded_table(graph: Graph, monkeypatch: 
     monkeypatch.setattr(_built, "refers_to", refers_to)
     lazy.get(table_name(99))
     assert [] == looked_at
+
+
+def test_first_access_follows_no_foreign_keys_until_something_is_invalidated(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preloaded table is used without a look at what it refers to, unless that may have expired or is invalidated."""
+    engine = warm(graph.engine(SMALL))
+    looked_at: list[str] = []
+
+    def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:
+        looked_at.append(info.name)
+        return original(info)
+
+    original = _entries.refers_to
+    monkeypatch.setattr(_entries, "refers_to", refers_to)
+    lazy, timed = get_lazy_class(engine), get_lazy_class(engine.execution_options(), cache_ttl=60)
+    lazy.preload_all()
+    assert "t0099" == lazy.get("t0099").name
+    assert [] == looked_at
+    timed.preload_all()
+    looked_at.clear()
+    assert "t0099" == timed.get("t0099").name
+    assert "t0099" in looked_at
+    looked_at.clear()
+    lazy.invalidate("t0000")
+    assert "t0098" == lazy.get("t0098").name
+    assert "t0098" in looked_at
 
 
 def test_second_access_costs_nothing(graph: Graph) -> None:

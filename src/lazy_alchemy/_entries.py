@@ -127,9 +127,14 @@ class Entries:
 
     # -- Freshness
 
+    @property
+    def are_current(self) -> bool:
+        """Whether nothing was ever invalidated: no table needs to be followed to those that it reaches."""
+        return not self._invalidated and self._all_invalidated[0] == 0
+
     def current(self, key: Key) -> bool:
         """Return whether neither the table nor any loaded one that it reaches was invalidated since it was loaded."""
-        return all(self.began(k) >= self.invalidation(k)[0] for k in (key, *self.reached([key])))
+        return self.are_current or all(self.began(k) >= self.invalidation(k)[0] for k in (key, *self.reached([key])))
 
     def expired(self, key: Key, ttl: float | None, now: float) -> bool:
         """Return whether a loaded table is older than ``ttl`` at ``now`` (``time.monotonic()``)."""

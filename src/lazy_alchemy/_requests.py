@@ -102,7 +102,8 @@ class Request:
         for key in self.keys:
             if not self.settled(key) and (floor := self._lacks(entries, key, now)) is not None:
                 lacking[key] = floor
-        for key in entries.reached(self.keys):
+        undoubted = self.ttl is None and entries.are_current
+        for key in () if undoubted else entries.reached(self.keys):
             if key in self.tried or now < entries[key].failed + RETRY:
                 continue
             if (floor := self._lacks(entries, key, now)) is not None:
