@@ -53,6 +53,14 @@ def test_every_job_prints_its_figures(tmp_path: Path) -> None:
     assert "what it was before" not in text
 
 
+def test_a_job_that_is_not_there_is_an_error() -> None:
+    """`--jobs` with a text that no job's name has measures nothing, and says which jobs there are."""
+    command = [sys.executable, "-m", "tests.benchmarks", "--jobs", "hitting"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=55)
+    assert 2 == done.returncode
+    assert "no job has 'hitting' in its name; there are cold, warm" in done.stderr
+
+
 def test_latency_is_that_of_every_round_trip(postgresql_db: Database) -> None:
     """A statement takes as much longer through the proxy as it is told, and the same answer comes back."""
     url = postgresql_db.url

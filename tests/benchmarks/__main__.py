@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .measure import Result
 
 _PORTS = {"postgresql": 5432, "mariadb": 3306}
+_JOBS = (
+    "cold", "warm", "some", "all", "revalidation", "threads", "tasks", "generating", "hits", "emitting", "memory",
+    "importing",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -32,11 +36,15 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 1000], metavar="N", help="tables in the schema")
     parser.add_argument("--turns", type=int, default=15, help="how often each side of a job is run")
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="delay of every round trip")
-    parser.add_argument("--jobs", default="", metavar="TEXT", help="only jobs whose function's name has TEXT in it")
+    parser.add_argument(
+        "--jobs", default="", metavar="TEXT", help=f"only jobs with TEXT in their name: {', '.join(_JOBS)}"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the figures into this page as well")
     arguments = parser.parse_args()
     if max(arguments.sizes) < jobs.CROWD:
         parser.error(f"--sizes: the largest must be at least {jobs.CROWD}")
+    if not any(arguments.jobs in name for name in _JOBS):
+        parser.error(f"--jobs: no job has {arguments.jobs!r} in its name; there are {', '.join(_JOBS)}")
 
     found: dict[str, list[Result]] = {}
     with ExitStack() as stack:
@@ -69,23 +77,7 @@ def _servers(stack: ExitStack, names: list[str]) -> Iterator[Server]:
 
 def _measured(server: Server, arguments: argparse.Namespace) -> Iterator[Result]:
     turns = arguments.turns
-    wanted = {
-        name
-        for name in (
-            "cold",
-            "warm",
-            "some",
-            "all",
-            "revalidation",
-            "threads",
-            "tasks",
-            "hits",
-            "emitting",
-            "generating",
-            "memory",
-        )
-        if arguments.jobs in name
-    }
+    wanted = {name for name in _JOBS if arguments.jobs in name}
     for size in arguments.sizes:
         with ExitStack() as stack:
             database = stack.enter_context(database_on(server))
@@ -124,6 +116,7 @@ def _measured(server: Server, arguments: argparse.Namespace) -> Iterator[Result]
                     yield from jobs.emitting(engine, size, few)
                 if "memory" in wanted:
                     yield jobs.memory(engine, size)
+                if "importing" in wanted:
                     yield jobs.importing(turns)
 
 
