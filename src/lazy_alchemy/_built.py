@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import MetaData
 
-from lazy_alchemy._tables import build_table, metadata_key, references, refers_to
+from lazy_alchemy._build import build_table, metadata_key, references, refers_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

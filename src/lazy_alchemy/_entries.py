@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from lazy_alchemy._build import refers_to
 from lazy_alchemy._loading import Missing
-from lazy_alchemy._tables import refers_to
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -1,11 +1,11 @@
 # What src/lazy_alchemy/_tables.py cannot say: that a CustomTable is a Table of its columns. (At run time the Table of
 # SQLAlchemy 2.0 takes no argument.)
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Generic, Literal, overload
 
 from pydantic import BaseModel
-from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table
+from sqlalchemy import Column, Table
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import SQLModel
 from typing_extensions import TypeVar
@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 from lazy_alchemy._protocols import ModelEmitter
 from lazy_alchemy._tableinfo import TableInfo
 
-__all__ = ["CustomTable", "build_table"]
+__all__ = ["CustomTable"]
 
 _ColumnsT_co = TypeVar(
     "_ColumnsT_co",
@@ -91,8 +91,3 @@ class CustomTable(
         relationships: Collection[Table] = ...,
         primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
     ) -> type[_T]: ...
-
-def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None) -> CustomTable: ...
-def references(table: CustomTable) -> list[tuple[ForeignKeyConstraint, tuple[str | None, str]]]: ...
-def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]: ...
-def metadata_key(schema: str | None, name: str) -> str: ...

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.types import UserDefinedType
 
+from lazy_alchemy._build import build_table
 from lazy_alchemy._tableinfo import TableKind
-from lazy_alchemy._tables import build_table
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
 from lazy_alchemy.reflectors import _postgresql_sql as sql
 from tests import schemas

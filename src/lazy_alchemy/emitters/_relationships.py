@@ -15,8 +15,8 @@ from sqlalchemy import UniqueConstraint, and_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import foreign, relationship, remote
 
+from lazy_alchemy._build import references
 from lazy_alchemy._errors import ModelError
-from lazy_alchemy._tables import references
 
 from ._fields import numbers_itself
 from ._names import field_names
