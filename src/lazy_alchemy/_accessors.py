@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 from sqlalchemy import Engine
 from typing_extensions import Self
 
-from lazy_alchemy._connections import database_name
 from lazy_alchemy._engines import shared_by
 from lazy_alchemy._registry import LazyDBMeta, OnDrift, checked_on_drift
 from lazy_alchemy._tables import CustomTable
+from lazy_alchemy._urls import database_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

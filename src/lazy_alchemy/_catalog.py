@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from sqlalchemy import Connection
 
 from lazy_alchemy._built import BuiltTables
-from lazy_alchemy._connections import database_name, not_a_connection, pool_capacity
+from lazy_alchemy._connections import not_a_connection
 from lazy_alchemy._entries import Entries
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError
+from lazy_alchemy._holders import pool_capacity
 from lazy_alchemy._loading import Found, Key, Load, Missing, Outcome
 from lazy_alchemy._locks import Board, Flight, SingleFlight, in_thread
 from lazy_alchemy._requests import Request
+from lazy_alchemy._urls import database_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -1,144 +1,35 @@
-"""How a load gets a connection without harm to anybody's transaction, and what of an engine's URL may be shown.
+"""How a load gets a connection without harm to anybody's transaction.
 
 No catalog query is made here: that is the reflectors' work.
 """
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import weakref
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, quote_plus
 
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import AssertionPool, QueuePool, SingletonThreadPool, StaticPool
-
-from lazy_alchemy._errors import LazyAlchemyError, ReflectionError
-from lazy_alchemy._locks import current
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine import URL, Dialect
-    from sqlalchemy.pool import ConnectionPoolEntry, Pool
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import Pool
 
 __all__ = [
-    "Holders",
     "Loan",
     "autocommits",
     "borrow",
-    "database_key",
-    "database_name",
     "hands_off",
-    "holders_of",
     "in_transaction",
     "is_locked",
     "lend",
     "not_a_connection",
-    "pool_capacity",
-    "reflection_error",
     "savepoint",
     "shares_connections",
 ]
-
-_REMEDY = (
-    "Load the table before the transaction begins (preload), pass the transaction's own connection (connection=), or "
-    "give the pool one more connection."
-)
-
-
-class Holders:
-    """Who holds each connection that is checked out of a pool, and who waits for one to load with.
-
-    Every operation on its collections is one atomic step: it takes no lock, because a pool's events come from
-    finalizers as well.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        """Begin to watch the pool of ``engine``, which is not kept alive by it; see ``holders_of``."""
-        me = (threading.get_ident(), current())
-        self._holders: dict[int, tuple[int, int]] = {}  # a thread, and the task of it or the thread again
-        # Whoever makes the first accessor has most likely made the connections that are out.
-        self._earlier: list[tuple[int, int]] = []
-        self._waiting: set[int] = set()  # threads that block, and tasks
-        if isinstance(engine.pool, QueuePool):
-            self._earlier += [me] * engine.pool.checkedout()
-            event.listen(engine, "checkout", self._checked_out)
-            event.listen(engine, "checkin", self._checked_in)
-            event.listen(engine, "detach", self._checked_in)
-
-    def _checked_out(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-        me = (threading.get_ident(), current())
-        self._waiting.difference_update(me)
-        self._holders[id(record)] = me
-
-    def _checked_in(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        if self._holders.pop(id(record), None) is None and self._earlier:
-            with suppress(IndexError):
-                self._earlier.pop()
-
-    def wait(self, pool: Pool, *, blocking: bool) -> None:
-        """Note that the caller is going to wait for a connection to load with, until ``stop_waiting``.
-
-        Args:
-            pool: The pool.
-            blocking: Whether the whole thread is going to wait, and not just the current task.
-
-        Raises:
-            ReflectionError: ``pool`` is empty, and all who could give a connection back wait for one themselves.
-        """
-        capacity = pool_capacity(pool)
-        if capacity is None or not isinstance(pool, QueuePool):
-            return
-        # First noted, then looked: of several that would wait for each other, the last to come here sees them all.
-        self._waiting.add(threading.get_ident() if blocking else current())
-        holders = [*self._holders.copy().values(), *self._earlier]
-        out = pool.checkedout()
-        # A connection that is out and has no holder yet is being made, by somebody who does not wait for another.
-        if out < capacity or len(holders) < out or any(self._waiting.isdisjoint(holder) for holder in holders):
-            return
-        self.stop_waiting(blocking=blocking)
-        connections = "The only connection" if capacity == 1 else f"All {capacity} connections"
-        waiting = "thread" if blocking else "task"
-        held = "it holds it itself" if capacity == 1 else "whoever holds them waits for a table as well"
-        raise ReflectionError(
-            f"{connections} of the pool cannot come back while this {waiting} waits, because {held}: loading a table "
-            f"now would wait for ever. {_REMEDY}"
-        )
-
-    def stop_waiting(self, *, blocking: bool) -> None:
-        """Note that the caller has what it waited for, or gives up."""
-        self._waiting.discard(threading.get_ident() if blocking else current())
-
-
-_watched: weakref.WeakKeyDictionary[Dialect, Holders] = weakref.WeakKeyDictionary()
-
-
-def holders_of(engine: Engine) -> Holders:
-    """Return who holds the connections of ``engine``. It is not for several threads at once.
-
-    An engine and those that ``execution_options`` derives from it have one pool and one Dialect, which outlives
-    ``dispose``: however many of them there are, and however often they are made, their pool is watched once.
-    """
-    holders = _watched.get(engine.dialect)
-    if holders is None:
-        holders = _watched[engine.dialect] = Holders(engine)
-    return holders
-
-
-def pool_capacity(pool: Pool) -> int | None:
-    """Return how many connections ``pool`` hands out at most; None where there is no bound."""
-    if not isinstance(pool, QueuePool):
-        return None
-    # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is foreseen, and the
-    # pool's own timeout ends the wait.
-    overflow: int = getattr(pool, "_max_overflow", -1)
-    return pool.size() + overflow if pool.size() > 0 and overflow >= 0 else None
 
 
 class Loan(NamedTuple):
@@ -351,91 +242,3 @@ def _savepoint(connection: Connection, streaming: dict[str, Any], *, needed: boo
 def is_locked(error: DBAPIError) -> bool:
     """Return whether SQLite has waited in vain for somebody else's lock."""
     return error.orig is not None and "locked" in str(error.orig)
-
-
-def database_name(engine: Engine) -> str:
-    """Return what messages call the database."""
-    url = engine.url
-    if url.get_backend_name() == "sqlite":
-        return url.database or ":memory:"
-    return url.database or url.host or url.get_backend_name()
-
-
-# Arguments of a URL's query that say which database or schema it leads to, and hold no secret. Only a digest of them is
-# kept.
-_LEADS_TO = frozenset({"host", "port", "dbname", "database", "service", "options", "unix_socket", "uri", "mode"})
-
-
-def database_key(engine: Engine, token: str) -> str:
-    """Return the engine's URL without password and query; two engines whose URLs lead to different databases differ.
-
-    Args:
-        engine: The engine.
-        token: An identifier of this engine alone, which an in-memory SQLite database gets: its URL does not name it.
-    """
-    url = engine.url
-    shown = f"{url.get_backend_name()}://"
-    if url.username:
-        shown += f"{url.username}@"
-    if url.host:
-        shown += url.host
-    if url.port:
-        shown += f":{url.port}"
-    shown += f"/{url.database or ''}"
-    leading = sorted((name, value) for name, value in url.query.items() if name in _LEADS_TO)
-    if leading:
-        shown += f"?{hashlib.sha256(repr(leading).encode()).hexdigest()[:12]}"
-    if url.get_backend_name() == "sqlite" and _in_memory(url):
-        shown += f"#{token}"
-    return shown
-
-
-def _in_memory(url: URL) -> bool:
-    database = url.database or ":memory:"
-    return ":memory:" in database or url.query.get("mode") == "memory" or "mode=memory" in database
-
-
-def reflection_error(engine: Engine | None, what: str, error: BaseException) -> ReflectionError:
-    """Return a ReflectionError that says ``what`` failed and why, chained to ``error``, without any secret."""
-    if isinstance(error, ReflectionError):
-        return error
-    secrets = _secrets(engine.url) if engine is not None else []
-    reason = str(error.__cause__ or error) if isinstance(error, SQLAlchemyError) else str(error)
-    if isinstance(error, AssertionError) and engine is not None and isinstance(engine.pool, AssertionPool):
-        reason = f"{reason.partition(' at:')[0]}, and an AssertionPool has no other. {_REMEDY}"
-    kind = type(error).__name__
-    raised = ReflectionError(f"{what}: {kind}: {_redact(reason.strip(), secrets)}")
-    texts = [str(link) for link in _links(error)]
-    if any(secret in text for secret in secrets for text in texts):
-        # What the driver said holds a secret: its kind and the redacted text stand in for it.
-        raised.__cause__ = LazyAlchemyError(f"{kind}: {_redact(str(error), secrets)}")
-    else:
-        raised.__cause__ = error
-    return raised
-
-
-def _links(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-_SHORTEST_SECRET = 3  # hiding every "1" of a message would hide nothing and spoil it
-
-
-def _secrets(url: URL) -> list[str]:
-    """Return what must not be shown: the password and every value of the query; a very short one is no use to hide."""
-    values = [str(url.password)] if url.password else []
-    for value in url.query.values():
-        values.extend([value] if isinstance(value, str) else value)
-    # As they are, and as a URL has them.
-    forms = {
-        form for value in values for form in (value, quote(value, safe=" +"), quote(value, safe=""), quote_plus(value))
-    }
-    return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
-
-
-def _redact(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 
 from lazy_alchemy._catalog import Catalog
-from lazy_alchemy._connections import holders_of, shares_connections
+from lazy_alchemy._connections import shares_connections
+from lazy_alchemy._holders import holders_of
 from lazy_alchemy._loading import Load
 from lazy_alchemy._locks import survive_fork
 

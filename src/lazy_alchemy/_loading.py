@@ -15,20 +15,17 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from sqlalchemy.exc import DBAPIError
 
 from lazy_alchemy._connections import (
-    Holders,
     Loan,
     borrow,
-    database_key,
-    database_name,
     hands_off,
     is_locked,
     lend,
-    reflection_error,
     savepoint,
 )
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._locks import in_thread
 from lazy_alchemy._protocols import CacheEntry, TableKey
+from lazy_alchemy._urls import database_key, database_name, reflection_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from lazy_alchemy._holders import Holders
     from lazy_alchemy._locks import Flight
     from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._tableinfo import TableInfo, TableKind
