@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, MetaData
 
-    from lazy_alchemy._catalog import CacheInfo, Key
+    from lazy_alchemy._catalog import CacheInfo
+    from lazy_alchemy._outcomes import Key
     from lazy_alchemy._protocols import Cache, Reflector
 
 __all__ = ["UNSET", "Accessor", "LazyDB", "Unset"]

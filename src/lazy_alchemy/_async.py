@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-    from lazy_alchemy._catalog import Key
+    from lazy_alchemy._outcomes import Key
     from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._registry import OnDrift
     from lazy_alchemy._tables import CustomTable

@@ -19,8 +19,8 @@ from lazy_alchemy._connections import not_a_connection
 from lazy_alchemy._entries import Entries
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError
 from lazy_alchemy._holders import pool_capacity
-from lazy_alchemy._loading import Found, Key, Load, Missing, Outcome
 from lazy_alchemy._locks import Board, Flight, SingleFlight, in_thread
+from lazy_alchemy._outcomes import Found, Key, Missing, Outcome
 from lazy_alchemy._requests import Request
 from lazy_alchemy._urls import database_name
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from lazy_alchemy._entries import Moment
+    from lazy_alchemy._loading import Load
     from lazy_alchemy._tableinfo import TableInfo, TableKind
     from lazy_alchemy._tables import CustomTable
 
-__all__ = ["CacheInfo", "Catalog", "Key"]
+__all__ = ["CacheInfo", "Catalog"]
 
 logger = logging.getLogger("lazy_alchemy")
 

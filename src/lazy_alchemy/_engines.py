@@ -18,7 +18,7 @@ from lazy_alchemy._locks import survive_fork
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from lazy_alchemy._catalog import Key
+    from lazy_alchemy._outcomes import Key
     from lazy_alchemy._protocols import Cache, Reflector
 
 __all__ = ["Shared", "shared_by"]

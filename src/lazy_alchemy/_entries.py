@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from lazy_alchemy._build import refers_to
-from lazy_alchemy._loading import Missing
+from lazy_alchemy._outcomes import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from lazy_alchemy._loading import Key, Outcome
+    from lazy_alchemy._outcomes import Key, Outcome
     from lazy_alchemy._tableinfo import TableInfo
 
 __all__ = ["Entries", "Entry", "Moment"]

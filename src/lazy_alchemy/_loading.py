@@ -9,7 +9,7 @@ import logging
 import time
 import weakref
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,7 @@ from lazy_alchemy._connections import (
 )
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._locks import in_thread
+from lazy_alchemy._outcomes import Found, Key, Missing, Outcome
 from lazy_alchemy._protocols import CacheEntry, TableKey
 from lazy_alchemy._urls import database_key, database_name, reflection_error
 
@@ -38,45 +39,9 @@ if TYPE_CHECKING:
     from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._tableinfo import TableInfo, TableKind
 
-__all__ = ["Found", "Key", "Load", "Missing", "Outcome"]
+__all__ = ["Load"]
 
 logger = logging.getLogger("lazy_alchemy")
-
-Key: TypeAlias = "tuple[str | None, str]"
-"""A schema and a name."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A table that exists.
-
-    Attributes:
-        info: What it is.
-        cached: Whether the cache said so, not the database.
-        age: How many seconds ago that was true.
-        private: Whether only the connection that it was read through may see it so.
-        uncommitted: Whether everybody sees it so, and a rollback may undo it.
-    """
-
-    info: TableInfo
-    cached: bool = False
-    age: float = 0.0
-    private: bool = False
-    uncommitted: bool = False
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A table that does not exist, and the names that do."""
-
-    available: tuple[str, ...] = ()
-    private: bool = False
-    uncommitted: bool = False
-
-
-Outcome: TypeAlias = Found | Missing | Exception
-"""What a load found for one key."""
-
 
 _SHOWN = 10  # names in a message
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lazy_alchemy._entries import RETRY
-from lazy_alchemy._loading import Found, Key, Missing, Outcome
 from lazy_alchemy._locks import Board, Flight
+from lazy_alchemy._outcomes import Found, Key, Missing, Outcome
 
 if TYPE_CHECKING:
     from lazy_alchemy._entries import Entries
