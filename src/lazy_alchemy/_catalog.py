@@ -300,7 +300,7 @@ class Catalog:
         with self._flights.lock:
             call = self._flights.tick() if refresh else self._flights.clock
             board = self._flights.threads if board is None else board
-            return Request(dict.fromkeys(keys), ttl, refresh, board, blocking, call)
+            return Request(keys, ttl, board, refresh=refresh, blocking=blocking, call=call)
 
     def _delivered(self, request: Request, key: Key, hits: Hits) -> CustomTable | None:
         """Return the table, or None if ``request`` must travel first."""

@@ -9,7 +9,6 @@ import logging
 import time
 import weakref
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from sqlalchemy.exc import DBAPIError
@@ -265,7 +264,7 @@ class Load:
             outcome |= _marked(outcome, marked, private=not loan.is_shared, uncommitted=True)
         for key, found in outcome.items():
             if isinstance(found, Found) and found.info.kind.is_temporary:
-                outcome[key] = replace(found, private=True)
+                outcome[key] = found._replace(private=True)
         return outcome
 
     def _diverted(self, loan: Loan, outcome: dict[Key, Outcome]) -> dict[Key, Outcome]:
@@ -425,7 +424,7 @@ def _marked(
 ) -> dict[Key, Outcome]:
     """Return what is missing, and what was found of ``keys``, marked as told."""
     return {
-        key: replace(found, private=private, uncommitted=uncommitted)
+        key: found._replace(private=private, uncommitted=uncommitted)
         for key, found in outcome.items()
         if isinstance(found, Missing) or (isinstance(found, Found) and key in keys)
     }

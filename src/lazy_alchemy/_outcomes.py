@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from lazy_alchemy._tableinfo import TableInfo
@@ -14,8 +13,7 @@ Key: TypeAlias = "tuple[str | None, str]"
 """A schema and a name."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A table that exists.
 
     Attributes:
@@ -33,8 +31,7 @@ class Found:
     uncommitted: bool = False
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(NamedTuple):
     """A table that does not exist, and the names that do."""
 
     available: tuple[str, ...] = ()

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lazy_alchemy._entries import RETRY
-from lazy_alchemy._locks import Board, Flight
 from lazy_alchemy._outcomes import Found, Key, Missing, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lazy_alchemy._entries import Entries
+    from lazy_alchemy._locks import Board, Flight
     from lazy_alchemy._tableinfo import TableInfo
 
 __all__ = ["Request"]
 
 
-@dataclass
 class Request:
     """What one call wants, and how far it has come.
 
@@ -41,19 +41,30 @@ class Request:
         opened: That among them which it must see carried.
     """
 
-    keys: dict[Key, None]
-    ttl: float | None
-    refresh: bool
-    board: Board[Key, Outcome]
-    blocking: bool
-    call: int
-    floors: dict[Key, int] = field(default_factory=dict[Key, int])
-    tried: set[Key] = field(default_factory=set[Key])
-    missing: dict[Key, Missing] = field(default_factory=dict[Key, Missing])
-    private: dict[Key, TableInfo] = field(default_factory=dict[Key, "TableInfo"])
-    errors: dict[Key, Exception] = field(default_factory=dict[Key, Exception])
-    flights: set[Flight[Key, Outcome]] = field(default_factory=set[Flight[Key, Outcome]])
-    opened: Flight[Key, Outcome] | None = None
+    def __init__(
+        self,
+        keys: Iterable[Key],
+        ttl: float | None,
+        board: Board[Key, Outcome],
+        *,
+        refresh: bool,
+        blocking: bool,
+        call: int,
+    ) -> None:
+        """Want ``keys``; nothing has been tried."""
+        self.keys = dict.fromkeys(keys)
+        self.ttl = ttl
+        self.refresh = refresh
+        self.board = board
+        self.blocking = blocking
+        self.call = call
+        self.floors: dict[Key, int] = {}
+        self.tried: set[Key] = set()
+        self.missing: dict[Key, Missing] = {}
+        self.private: dict[Key, TableInfo] = {}
+        self.errors: dict[Key, Exception] = {}
+        self.flights: set[Flight[Key, Outcome]] = set()
+        self.opened: Flight[Key, Outcome] | None = None
 
     def settled(self, key: Key) -> bool:
         """Return whether all that can be said of one of its keys has been said."""
