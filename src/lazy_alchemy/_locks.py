@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from lazy_alchemy._errors import ReflectionError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 
     from anyio import Semaphore
 
@@ -266,12 +266,9 @@ class SingleFlight(Generic[K, R]):
         self.clock += 1
         return self.clock
 
-    @contextlib.contextmanager
-    def slot(self) -> Generator[None, None, None]:
+    def slot(self) -> contextlib.AbstractContextManager[object]:
         """Wait for, and hold, one of the slots that bound how many connections the loads of threads take."""
-        slots = self._slots
-        with slots:
-            yield
+        return self._slots
 
     @contextlib.asynccontextmanager
     async def loop_slot(self) -> AsyncGenerator[None, None]:
