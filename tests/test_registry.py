@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import types
@@ -10,6 +11,7 @@ import pytest
 
 import lazy_alchemy
 from lazy_alchemy import (
+    AsyncLazyDBAccessor,
     CustomTable,
     LazyDB,
     LazyDBMeta,
@@ -58,6 +60,58 @@ class Counting(InspectorReflector):
         if "broken" in names:
             raise AttributeError("a mistake in a reflector")
         return super().reflect(connection, names, schema=schema)
+
+
+def test_classes_made_later_change_no_class(shop: Database) -> None:
+    """A class whose body or mixin has the name of a table leaves the classes alone that were there before it."""
+
+    class Base(LazyDB):
+        users: LazyTable
+
+    class Sub(Base):
+        users: LazyTable = LazyTable(name="engine")
+
+    class Below(Sub):
+        users: LazyTable = LazyTable(name="order-items")
+
+    class AsyncBase(AsyncLazyDBAccessor):
+        users: LazyTable
+
+    class AsyncSub(AsyncBase):
+        users: LazyTable = LazyTable(name="engine")
+
+    class Mixin:
+        users = "mine"
+
+    class Hiding(Base):
+        users = None
+
+    class Mixed(Sub, Mixin):
+        pass
+
+    class AsyncHiding(AsyncBase):
+        users = None
+
+    with pytest.raises(TypeError, match="Declare it once"):
+
+        class Twins(Base, Mixin):
+            people: LazyTable = LazyTable(name="users")
+
+    assert Hiding(shop.engine).users is None
+    for cls, table in ((Base, "users"), (Sub, "engine"), (Below, "order-items"), (Mixed, "engine")):
+        assert table == cls.users.name
+        for ttl in (None, 60):
+            db = cls(shop.engine, cache_ttl=ttl)
+            assert [table] * 2 == [db.users.name, db.users.name]
+            db.invalidate_all()
+            assert table == db.users.name
+
+    async def get(db: AsyncLazyDBAccessor) -> CustomTable:
+        return await db.users
+
+    for awaited, table in ((AsyncBase, "users"), (AsyncSub, "engine")):
+        assert table == awaited.users.name
+        assert table == asyncio.run(get(awaited(shop.engine))).name
 
 
 def test_a_declared_table_looks_at_no_other_declaration(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,9 +98,13 @@ class LazyTable(Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _Change
     def __get__(self, instance: LazyDB | AsyncLazyDBAccessor | None, owner: type | None = None) -> object:
         """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself.
 
-        Type checkers read it; it is called where a class that is no ``LazyDB`` declares the table (see ``LazyDBMeta``).
+        Type checkers read it; it is called where Python had to be shown the declaration (see ``LazyDBMeta``). That may
+        have been after a subclass declared a table of its own by that name, which is what counts for the subclass.
         """
-        return self if instance is None else instance[self.name]
+        cls = owner if instance is None else type(instance)
+        tables: Mapping[str, LazyTable] = getattr(cls, "__tables__", {})
+        declared = tables.get(self.attribute, self) if self._attribute is not None else self
+        return declared if instance is None else instance[declared.name]
 
     def __repr__(self) -> str:
         return f"LazyTable(name={self._name!r})" if self._name is not None else "LazyTable()"
@@ -166,8 +170,8 @@ class LazyDBMeta(type):
                 else:
                     tables.pop(attribute, None)
             tables.update(vars(base).get("__declared__", {}))
-        _let_python_find(cls)
         _refuse_twins(name, tables)
+        _let_python_find(cls)
         cls.__tables__ = MappingProxyType(tables)
         cls.__named__ = MappingProxyType({table.name: attribute for attribute, table in tables.items()})
         cls.__reserved__ = frozenset(dir(cls)) - tables.keys()
