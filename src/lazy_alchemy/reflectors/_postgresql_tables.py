@@ -266,7 +266,7 @@ class Tables:
             index.name,
             tuple(elements) if "0" in keys_ else (),
             Options(sorting) if sorting else _NONE,
-            Options(options),
+            _frozen(options),
         )
 
     def _options(self, oid: str, relation: Row, access_method: str) -> Options:
@@ -342,7 +342,23 @@ def _key(index: _Index, kind: str, name: str, names: Mapping[str, str], comment:
     options: dict[str, object] = {"postgresql_include": columns[index.key_count :]}
     if kind == "u":
         options["postgresql_nulls_not_distinct"] = index.nulls_not_distinct
-    return KeyInfo(tuple(columns[: index.key_count]), name, comment, Options(options))
+    return KeyInfo(tuple(columns[: index.key_count]), name, comment, _frozen(options))
+
+
+# What most indexes and keys have.
+_USUAL: list[dict[str, object]] = [
+    {"postgresql_include": []},
+    {"postgresql_include": [], "postgresql_nulls_not_distinct": False},
+]
+_FROZEN = [(options, Options(options)) for options in _USUAL]
+
+
+def _frozen(options: dict[str, object]) -> Options:
+    """Return options; those that most have, the same object to all."""
+    for usual, frozen in _FROZEN:
+        if options == usual:
+            return frozen
+    return Options(options)
 
 
 def _check(facts: list[str], row: Row, names: Mapping[str, str], comment: str | None, warnings: list[str]) -> CheckInfo:
