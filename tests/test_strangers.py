@@ -266,17 +266,23 @@ def test_invalidating_unknown_names_takes_a_bounded_memory(sqlite_db: Database) 
 
 
 @pytest.mark.parametrize("of", ["connection", "engine"])
-def test_a_load_through_a_streaming_connection_keeps_what_was_inserted(postgresql_db: Database, of: str) -> None:
-    """A connection that streams its results loads a table, and what it inserted before is committed."""
+@pytest.mark.parametrize("options", [("stream_results", "yield_per"), ("stream_results",), ("yield_per",)])
+def test_a_load_through_a_streaming_connection_keeps_what_was_inserted(
+    postgresql_db: Database, of: str, options: tuple[str, ...]
+) -> None:
+    """A streaming connection loads a table and is then as it was, and what it inserted before is committed."""
     postgresql_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE TABLE u (id INTEGER PRIMARY KEY)")
-    streaming: dict[str, Any] = {"stream_results": True, "yield_per": 3}
+    every: dict[str, Any] = {"stream_results": True, "yield_per": 3}
+    streaming = {option: every[option] for option in options}
     engine = postgresql_db.make_engine(execution_options=streaming if of == "engine" else {})
     with engine.connect() as connection:
         connection.exec_driver_sql("INSERT INTO t VALUES (7)", execution_options=dict.fromkeys(streaming))
         if of == "connection":
             connection.execution_options(**streaming)
+        before = dict(connection.get_execution_options())
+        assert streaming.items() <= before.items()
         assert "u" == get_lazy_class(engine).get("u", connection=connection).name
-        assert streaming.items() <= connection.get_execution_options().items()
+        assert before == dict(connection.get_execution_options())
         connection.commit()
     assert [(7,)] == postgresql_db.fetch("SELECT id FROM t")
 

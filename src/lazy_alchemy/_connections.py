@@ -220,23 +220,26 @@ def savepoint(connection: Connection, *, foreign: bool) -> AbstractContextManage
     fetched as a whole: PostgreSQL has no cursor for a SAVEPOINT.
     """
     given = connection.get_execution_options()
-    streaming = {option: given[option] for option in ("stream_results", "yield_per") if given.get(option)}
+    streaming = {option: given[option] for option in _NOT_STREAMING if given.get(option)}
     aborts = connection.dialect.name not in ("sqlite", "mysql", "mariadb")
     needed = foreign and aborts and in_transaction(connection)
     return _savepoint(connection, streaming, needed=needed) if streaming or needed else nullcontext()
+
+
+_NOT_STREAMING = {"stream_results": False, "yield_per": None}
 
 
 @contextmanager
 def _savepoint(connection: Connection, streaming: dict[str, Any], *, needed: bool) -> Generator[None, None, None]:
     # Any: the values of execution options
     if streaming:
-        connection.execution_options(stream_results=False, yield_per=None)
+        connection.execution_options(**{option: _NOT_STREAMING[option] for option in streaming})
     try:
         with connection.begin_nested() if needed else nullcontext():
             yield
     finally:
         if streaming:
-            connection.execution_options(**{"stream_results": False, **streaming})
+            connection.execution_options(**streaming)
 
 
 def is_locked(error: DBAPIError) -> bool:
