@@ -6,7 +6,6 @@ Whoever calls holds the catalog's lock.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from lazy_alchemy._build import refers_to
@@ -33,7 +32,6 @@ Moment: TypeAlias = "tuple[int, float, float]"
 """When a load began: the tick of the catalog's clock, ``time.monotonic()`` and ``time.time()``."""
 
 
-@dataclass
 class Entry:
     """A loaded table: what it is, and how recent that is.
 
@@ -45,11 +43,13 @@ class Entry:
         failed: ``time.monotonic()`` of the last attempt to check it that failed.
     """
 
-    info: TableInfo
-    began: int
-    checked: float
-    reflected_at: float
-    failed: float = -math.inf
+    def __init__(self, info: TableInfo, began: int, checked: float, reflected_at: float) -> None:
+        """See the class."""
+        self.info = info
+        self.began = began
+        self.checked = checked
+        self.reflected_at = reflected_at
+        self.failed = -math.inf
 
     def expires(self, ttl: float) -> float:
         """Return the ``time.monotonic()`` at which it is to be checked again."""
