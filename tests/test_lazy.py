@@ -13,6 +13,7 @@ from .workload import table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from lazy_alchemy import TableInfo
 
@@ -58,19 +59,25 @@ def test_one_access_loads_one_table_at_the_same_cost_however_many_there_are(grap
     assert 1 == costs[SMALL]
 
 
-def test_first_access_looks_at_no_other_loaded_table(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many tables are built, building another looks at none of their foreign keys."""
-    lazy = get_lazy_class(warm(graph.engine(SMALL)))
-    for number in range(30):
-        lazy.get(table_name(number))
+def followed(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> list[str]:
+    """Return the names of the tables whose foreign keys a module follows from now on."""
     looked_at: list[str] = []
 
     def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:
         looked_at.append(info.name)
         return original(info)
 
-    original = _built.refers_to
-    monkeypatch.setattr(_built, "refers_to", refers_to)
+    original = module.refers_to
+    monkeypatch.setattr(module, "refers_to", refers_to)
+    return looked_at
+
+
+def test_first_access_looks_at_no_other_loaded_table(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tables are built, building another looks at none of their foreign keys."""
+    lazy = get_lazy_class(warm(graph.engine(SMALL)))
+    for number in range(30):
+        lazy.get(table_name(number))
+    looked_at = followed(monkeypatch, _built)
     lazy.get(table_name(99))
     assert [] == looked_at
 
@@ -80,14 +87,7 @@ def test_first_access_follows_no_foreign_keys_until_something_is_invalidated(
 ) -> None:
     """A preloaded table is used without a look at what it refers to, unless that may have expired or is invalidated."""
     engine = warm(graph.engine(SMALL))
-    looked_at: list[str] = []
-
-    def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:
-        looked_at.append(info.name)
-        return original(info)
-
-    original = _entries.refers_to
-    monkeypatch.setattr(_entries, "refers_to", refers_to)
+    looked_at = followed(monkeypatch, _entries)
     lazy, timed = get_lazy_class(engine), get_lazy_class(engine.execution_options(), cache_ttl=60)
     lazy.preload_all()
     assert "t0099" == lazy.get("t0099").name
