@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lazy_alchemy import LazyDB, LazyTable, TableNotFoundError, _built, _entries, get_lazy_class
+from lazy_alchemy import (
+    LazyDB,
+    LazyTable,
+    TableNotFoundError,
+    _accessors,
+    _async,
+    _built,
+    _entries,
+    get_async_lazy_class,
+    get_lazy_class,
+)
 
 from .databases import count_queries, warm
 from .workload import table_name
@@ -117,6 +129,41 @@ def test_second_access_costs_nothing(graph: Graph) -> None:
         assert table is getattr(lazy, "t0050", None)
         assert hasattr(lazy, "t0050")
     assert 0 == counted.count
+
+
+def test_second_access_takes_no_lock_and_looks_at_no_clock(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded table is found without the catalog's lock; the clock is looked at only where there is a TTL."""
+
+    class Declared(LazyDB):
+        fifty: LazyTable = LazyTable(name="t0050")  # type: ignore[type-arg]
+
+    class Forbidden:
+        def __enter__(self) -> None:
+            raise AssertionError("the lock was taken")
+
+        def __exit__(self, *_: object) -> None: ...
+
+    engine = warm(graph.engine(SMALL))
+    lazy, declared, timed = get_lazy_class(engine), Declared(engine), get_lazy_class(engine, cache_ttl=60)
+    awaited = get_async_lazy_class(engine)
+    tables = [lazy.t0050, timed.t0050, asyncio.run(awaited.get("t0050"))]
+    tables += [declared.fifty, declared.fifty]  # a declared table is compared with its declaration first
+    clock: list[float] = []
+
+    def monotonic() -> float:
+        clock.append(time.monotonic())
+        return clock[-1]
+
+    for module in (_accessors, _async):
+        monkeypatch.setattr(module, "monotonic", monotonic)
+    monkeypatch.setattr(lazy._catalog._flights, "lock", Forbidden())
+    assert [lazy.t0050, lazy["t0050"], lazy.get("t0050"), declared.fifty] == tables[:4]
+    assert asyncio.run(awaited.get("t0050")) is tables[0]
+    assert [] == clock
+    assert [timed.t0050, timed.get("t0050")] == tables[:2]
+    assert 2 == len(clock)
+    with pytest.raises(AssertionError, match="the lock was taken"):
+        _ = lazy.t0051
 
 
 def test_declared_table_costs_what_any_other_costs(graph: Graph) -> None:

@@ -20,6 +20,9 @@ class Proxy:
     """Listens on loopback and passes everything on to ``host``:``port``, what a client sends only after a delay.
 
     What is sent together travels together, in its order, so a round trip takes ``delay`` longer than without.
+
+    Attributes:
+        trips: How many round trips there were: how often the client has sent something since the server last did.
     """
 
     def __init__(self, host: str, port: int, delay: float) -> None:
@@ -29,6 +32,7 @@ class Proxy:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self.port = 0
+        self.trips = 0
 
     def __enter__(self) -> Self:
         """Begin to listen."""
@@ -66,15 +70,25 @@ class Proxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection(*self._target)
         self._writers += [writer, forth]
-        for source, sink, delay in ((reader, forth, self._delay), (back, writer, 0.0)):
-            task = asyncio.get_running_loop().create_task(self._pump(source, sink, delay))
+        answered = [True]  # whether the server has sent something since the client did
+        for source, sink, delay, is_client in ((reader, forth, self._delay, True), (back, writer, 0.0, False)):
+            task = asyncio.get_running_loop().create_task(self._pump(source, sink, delay, answered, is_client))
             self._pumps.add(task)
             task.add_done_callback(self._pumps.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, delay: float) -> None:
+    async def _pump(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        delay: float,
+        answered: list[bool],
+        is_client: bool,
+    ) -> None:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             while chunk := await source.read(_CHUNK):
+                self.trips += is_client and answered[0]
+                answered[0] = not is_client
                 if delay:
                     loop.call_later(delay, sink.write, chunk)
                 else:
