@@ -24,6 +24,7 @@ from lazy_alchemy._connections import (
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._locks import in_thread
 from lazy_alchemy._outcomes import Found, Key, Missing, Outcome
+from lazy_alchemy._protocols import CacheEntry, TableKey
 from lazy_alchemy._urls import database_key, database_name, reflection_error
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._holders import Holders
     from lazy_alchemy._locks import Flight
-    from lazy_alchemy._protocols import Cache, CacheEntry, Reflector, TableKey
+    from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._tableinfo import TableInfo, TableKind
 
 __all__ = ["Load"]
@@ -227,8 +228,6 @@ class Load:
         """Have the cache keep ``infos``, each with the time at which it was reflected."""
         if self._cache is None or not infos:
             return
-        from lazy_alchemy._protocols import CacheEntry  # not before there is a cache
-
         try:
             self._cache.set_many(
                 {
@@ -252,8 +251,6 @@ class Load:
             logger.warning("The cache %r cannot be cleared", self._cache, exc_info=True)
 
     def _key(self, key: Key) -> TableKey:
-        from lazy_alchemy._protocols import TableKey
-
         return TableKey(self._database, *key)
 
     # -- The database
