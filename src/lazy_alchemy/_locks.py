@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from lazy_alchemy._errors import ReflectionError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
 
     from anyio import Semaphore
 
@@ -47,6 +47,7 @@ class Flight(Generic[K, R]):
         answered: How recent (seconds since the epoch) a cache's answers are, by key; what it did not answer is read
             from the database. Final once the flight has begun.
         error: Why it found nothing at all.
+        landed: Whether it has ended.
     """
 
     def __init__(self, board: Board[K, R]) -> None:
@@ -57,9 +58,9 @@ class Flight(Generic[K, R]):
         self.answered: dict[K, float] = {}
         self.outcome: Mapping[K, R] = {}
         self.error: BaseException | None = None
+        self.landed = False
         self.carrier: int | None = None
         self._board = board
-        self._landed = threading.Event()
         self._wakers: list[Callable[[], object]] = []
 
     def claim(self, carrier: int | None = None) -> bool:
@@ -72,11 +73,11 @@ class Flight(Generic[K, R]):
 
     def abandon(self) -> None:
         """End it, unless it has landed or somebody else carries it: the caller will not, or not to its end."""
-        if self._landed.is_set():
+        if self.landed:
             return
         me = current()
         with self._board.flights.lock:
-            if self._landed.is_set() or self.carrier not in (None, me):
+            if self.carrier not in (None, me):  # who may have landed it meanwhile
                 return
             self.carrier = me
         self.error = Abandoned()
@@ -116,27 +117,36 @@ class Flight(Generic[K, R]):
             if self._board.waiting is self:
                 self._board.waiting = None
             self._board.begun.discard(self)
-        self._landed.set()
+        self.landed = True
         for wake in list(self._wakers):
             with contextlib.suppress(RuntimeError):  # that event loop is closed; nobody waits in it any more
                 wake()
 
     def wait(self) -> None:
         """Block this thread until it has landed."""
-        self._landed.wait()
+        if self.landed:  # as ever for who carried it
+            return
+        event = threading.Event()
+        with self._waking(event.set):
+            if not self.landed:
+                event.wait()
 
     async def wait_async(self) -> None:
         """Wait until it has landed, in an event loop. A wait that is cancelled leaves no trace."""
         from anyio import Event
 
         event = Event()
-        wake = partial(_call_soon(), event.set)
-        # First the one, then the other: whoever lands it does them the other way round, so one of the two sees the
-        # other.
+        with self._waking(partial(_call_soon(), event.set)):
+            if not self.landed:
+                await event.wait()
+
+    @contextlib.contextmanager
+    def _waking(self, wake: Callable[[], object]) -> Generator[None, None, None]:
+        """Have ``wake`` called when it lands; whoever asks in the block whether it has, misses nothing."""
+        # First noted, then asked: whoever lands it does them the other way round, so one of the two sees the other.
         self._wakers.append(wake)
         try:
-            if not self._landed.is_set():
-                await event.wait()
+            yield
         finally:
             self._wakers.remove(wake)
 
@@ -151,7 +161,7 @@ class Flight(Generic[K, R]):
 
     def _carried(self, task: object) -> None:
         self._board.tasks.discard(task)
-        if not self._landed.is_set():  # somebody cancelled the task before its first step
+        if not self.landed:  # somebody cancelled the task before its first step
             self.error = Abandoned()
             self.land()
 
@@ -193,8 +203,9 @@ class Board(Generic[K, R]):
         Raises:
             ReflectionError: The caller carries a flight.
         """
-        me = current()
-        for flight in (*self.begun, *(() if self.waiting is None else (self.waiting,))):
+        under_way = [*self.begun] if self.waiting is None else [*self.begun, self.waiting]
+        me = current() if under_way else None
+        for flight in under_way:
             if flight.carrier == me:
                 raise ReflectionError(
                     f"The load of {_named(flight.keys)} was re-entered by the very thread or task that carries it "
@@ -325,8 +336,10 @@ if hasattr(os, "register_at_fork"):
 def current() -> int:
     """Return who runs this: an identifier of the asyncio or trio task, if there is one, else of the thread."""
     for library in ("asyncio", "trio.lowlevel"):
-        current_task: Callable[[], object] | None = getattr(sys.modules.get(library), "current_task", None)
-        if current_task is None:
+        module = sys.modules.get(library)
+        current_task: Callable[[], object] | None = getattr(module, "current_task", None)
+        in_task: Callable[[], bool] | None = getattr(module, "in_trio_task", None)  # quicker than trio's error
+        if current_task is None or (in_task is not None and not in_task()):
             continue
         try:
             task = current_task()

@@ -112,14 +112,14 @@ def test_any_order_of_operations(single: SingleFlight[str, str], order: tuple[st
             joined, _ = join(single, "a")
         elif carried:  # only who claimed it begins and lands it
             getattr(opened, operation)()
-    if carried and not opened._landed.is_set():
+    if carried and not opened.landed:
         opened.begin()
         opened.land()
     if carried is False:
         assert order.index("abandon") < order.index("claim")
     if opened in joined:
         assert Started(opened.wait).wait(5) is None
-    assert opened._landed.is_set()
+    assert opened.landed
     assert opened is not single.threads.waiting
     assert opened not in single.threads.begun
 
@@ -141,7 +141,7 @@ def test_claim_and_abandon_are_one_decision(single: SingleFlight[str, str]) -> N
 
         for thread in [Started(claim), Started(claim), Started(claim), Started(abandon)]:
             thread.wait(5)
-        assert sum(claims) == (0 if opened._landed.is_set() else 1)
+        assert sum(claims) == (0 if opened.landed else 1)
         opened.land()
 
 
