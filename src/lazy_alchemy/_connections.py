@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import Pool
 
@@ -25,7 +25,6 @@ __all__ = [
     "hands_off",
     "in_transaction",
     "is_locked",
-    "lend",
     "not_a_connection",
     "savepoint",
     "shares_connections",
@@ -55,17 +54,6 @@ class Loan(NamedTuple):
 
 
 @contextmanager
-def lend(engine: Engine, *, autocommit: bool = False) -> Generator[Loan, None, None]:
-    """Yield a connection of ``engine`` for reading; see ``hands_off``.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: There is no connection to be had.
-    """
-    with engine.connect() as connection, hands_off(connection, autocommit=autocommit) as loan:
-        yield loan
-
-
-@contextmanager
 def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[Loan, None, None]:
     """Yield a connection that was just taken from its pool; no transaction that somebody else began on it is ended.
 
@@ -81,8 +69,18 @@ def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[
     # thread begins meanwhile.
     shared = shares_connections(pool)
     if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
-        with _autocommit(connection, wanted=autocommit and not shared):
+        if not (autocommit and not shared and _may_autocommit(connection)):
             yield Loan(connection, foreign=False)
+            return
+        dbapi: Any = connection.connection.dbapi_connection  # Any: each driver has attributes of its own
+        dbapi.autocommit = True
+        try:
+            yield Loan(connection, foreign=False)
+        finally:
+            if not connection.invalidated:
+                if in_transaction(connection):  # somebody's listener has begun one
+                    connection.rollback()
+                dbapi.autocommit = False
         return
     if connection.dialect.name == "sqlite":
         # Private, and without effect where it does not exist: the Connection announces no transaction, so that a
@@ -93,35 +91,23 @@ def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[
         yield Loan(connection, foreign=True)
 
 
-@contextmanager
-def _autocommit(connection: Connection, *, wanted: bool) -> Generator[None, None, None]:
-    """Read without a transaction if that is ``wanted`` and leaves no trace; the connection is then as it was.
+def _may_autocommit(connection: Connection) -> bool:
+    """Return whether ``connection`` can read without a transaction, and be then as it was.
 
-    It is not where a transaction is open (a listener has executed something), where somebody listens for "begin" (to
+    It cannot where a transaction is open (a listener has executed something), where somebody listens for "begin" (to
     say ``SET LOCAL``, which needs a transaction), where cursors are the server's, which live in a transaction, and
     where the driver cannot tell. Not through SQLAlchemy's ``isolation_level``, which is set back to the engine's and
     not to what a listener or a ``creator`` has set.
     """
     options = connection.get_execution_options()
-    dbapi: Any = connection.connection.dbapi_connection  # Any: each driver has attributes of its own
-    if (
-        not wanted
-        or connection.in_transaction()
+    return not (
+        connection.in_transaction()
         or connection.dispatch.begin
         or options.get("stream_results")
         or options.get("yield_per")
-        or getattr(dbapi, "autocommit", None) is not False
+        or getattr(connection.connection.dbapi_connection, "autocommit", None) is not False
         or in_transaction(connection)
-    ):
-        yield
-        return
-    dbapi.autocommit = True
-    try:
-        yield
-    finally:
-        connection.rollback()  # SQLAlchemy's record of a transaction; the database has none
-        if not connection.invalidated:
-            dbapi.autocommit = False
+    )
 
 
 def autocommits(connection: Connection) -> bool:
@@ -200,7 +186,8 @@ def in_transaction(connection: Connection) -> bool:
     flag = getattr(driver, "in_transaction", None)  # sqlite3, aiosqlite
     if isinstance(flag, bool):
         return flag
-    status = getattr(getattr(driver, "info", None), "transaction_status", None)  # psycopg, psycopg2
+    # psycopg, psycopg2. (psycopg has both, and makes an object for each look at ``info``.)
+    status = getattr(getattr(driver, "pgconn", None) or getattr(driver, "info", None), "transaction_status", None)
     if status is not None:
         return int(status) != 0
     flags = getattr(driver, "server_status", None)  # pymysql; 1 is SERVER_STATUS_IN_TRANS

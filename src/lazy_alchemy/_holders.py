@@ -43,6 +43,7 @@ class Holders:
         # Whoever makes the first accessor has most likely made the connections that are out.
         self._earlier: list[tuple[int, int]] = []
         self._waiting: set[int] = set()  # threads that block, and tasks
+        self._capacity = pool_capacity(engine.pool)  # a pool that replaces it after ``dispose`` has the same
         if isinstance(engine.pool, QueuePool):
             self._earlier += [me] * engine.pool.checkedout()
             event.listen(engine, "checkout", self._checked_out)
@@ -69,11 +70,13 @@ class Holders:
         Raises:
             ReflectionError: ``pool`` is empty, and all who could give a connection back wait for one themselves.
         """
-        capacity = pool_capacity(pool)
+        capacity = self._capacity
         if capacity is None or not isinstance(pool, QueuePool):
             return
         # First noted, then looked: of several that would wait for each other, the last to come here sees them all.
         self._waiting.add(threading.get_ident() if blocking else current())
+        if pool.checkedout() < capacity:
+            return
         holders = [*self._holders.copy().values(), *self._earlier]
         out = pool.checkedout()
         # A connection that is out and has no holder yet is being made, by somebody who does not wait for another.

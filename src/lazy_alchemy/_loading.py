@@ -18,7 +18,6 @@ from lazy_alchemy._connections import (
     borrow,
     hands_off,
     is_locked,
-    lend,
     savepoint,
 )
 from lazy_alchemy._errors import ReflectionError
@@ -104,7 +103,10 @@ class Load:
         if flight.began:
             return dict(cached)
         try:
-            with lend(self._required_engine(), autocommit=self._autocommits()) as loan:
+            with (
+                self._required_engine().connect() as connection,
+                hands_off(connection, autocommit=self._autocommits()) as loan,
+            ):
                 return self._look_for(flight, cached, known, loan)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._flight_failure(flight, error)
@@ -165,7 +167,10 @@ class Load:
             ReflectionError: The database cannot be asked.
         """
         try:
-            with lend(self._required_engine(), autocommit=self._autocommits()) as loan:
+            with (
+                self._required_engine().connect() as connection,
+                hands_off(connection, autocommit=self._autocommits()) as loan,
+            ):
                 return self._list(loan, schema)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._list_failure(error)
