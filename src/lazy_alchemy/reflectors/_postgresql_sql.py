@@ -16,14 +16,13 @@ Nothing here knows what SQLAlchemy makes of the facts. Three rules hold for the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -36,8 +35,7 @@ Row: TypeAlias = list[str | None]
 """What the query says of one thing: its short facts, joined by commas, and then its texts."""
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What one run of the query found, from one snapshot but for what ``changed`` tells.
 
     Attributes:
@@ -46,7 +44,8 @@ class Facts:
             identity options.
         formats: type, type modifier | the type as SQL text.
         types: oid, kind, collation, element or base type, not null | name, schema as SQL text, and, of enums and
-            domains, visible, labels or checks, base type as SQL text, default.
+            domains, visible, labels or checks, base type as SQL text, default. Of PostgreSQL's own base types only
+            those that have a collation besides the default one.
         collations: oid | name, schema as SQL text, visible.
         constraints: oid, kind, relation, index, referred relation, on update, on delete, match, deferrable, deferred,
             no inherit, valid, enforced | name, columns, referred columns, expression, definition, names of the
@@ -62,20 +61,20 @@ class Facts:
         changed: oids of relations that functions may have seen in a later state than the rows tell.
     """
 
-    relations: list[Row] = field(default_factory=list[Row])
-    columns: list[Row] = field(default_factory=list[Row])
-    formats: list[Row] = field(default_factory=list[Row])
-    types: list[Row] = field(default_factory=list[Row])
-    collations: list[Row] = field(default_factory=list[Row])
-    constraints: list[Row] = field(default_factory=list[Row])
-    referred: list[Row] = field(default_factory=list[Row])
-    others: list[Row] = field(default_factory=list[Row])
-    indexes: list[Row] = field(default_factory=list[Row])
-    operator_classes: list[Row] = field(default_factory=list[Row])
-    comments: list[Row] = field(default_factory=list[Row])
-    parents: list[Row] = field(default_factory=list[Row])
-    access_methods: list[Row] = field(default_factory=list[Row])
-    changed: list[Row] = field(default_factory=list[Row])
+    relations: Sequence[Row] = ()
+    columns: Sequence[Row] = ()
+    formats: Sequence[Row] = ()
+    types: Sequence[Row] = ()
+    collations: Sequence[Row] = ()
+    constraints: Sequence[Row] = ()
+    referred: Sequence[Row] = ()
+    others: Sequence[Row] = ()
+    indexes: Sequence[Row] = ()
+    operator_classes: Sequence[Row] = ()
+    comments: Sequence[Row] = ()
+    parents: Sequence[Row] = ()
+    access_methods: Sequence[Row] = ()
+    changed: Sequence[Row] = ()
 
 
 def read(
@@ -125,7 +124,8 @@ def _parts(connection: Connection, query: str, names: Collection[str], schema: s
         # Past SQLAlchemy's compiler, which would take longer over so long a text than the server over its answer.
         by_name = connection.dialect.paramstyle == "pyformat"
         result = connection.exec_driver_sql(_in_driver_s(query, placeholders), given if by_name else (*given.values(),))
-    parts: list[list[Row] | None] = json.loads(result.scalar_one())
+    answer: Any = result.scalar()  # Any: SQLAlchemy does not know that it is one text
+    parts: list[list[Row] | None] = json.loads(answer)
     return [part or [] for part in parts]
 
 
@@ -222,14 +222,18 @@ col AS MATERIALIZED (
     FROM rel AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 )
 """
-# The types of the columns, and what they are made of.
+# The types of the columns, and what they are made of. Object identifiers below 10000 are those that PostgreSQL assigns
+# by hand, to its base types; of these there is nothing to say but their collation, if it is not the default one.
 _TYPES = """
 typ AS MATERIALIZED (
     SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
            CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END AS inner_type,
            CASE WHEN t.typtype = 'd' OR t.typlen = -1 AND t.typelem <> 0 THEN 1 ELSE 0 END AS has_inner
     FROM (SELECT DISTINCT atttypid FROM col) AS c
-    CROSS JOIN LATERAL (SELECT y.* FROM pg_catalog.pg_type AS y WHERE y.oid = c.atttypid OFFSET 0) AS t
+    CROSS JOIN LATERAL (
+        SELECT y.* FROM pg_catalog.pg_type AS y
+        WHERE y.oid = c.atttypid AND (y.oid >= 10000 OR y.typcollation NOT IN (0, 100)) OFFSET 0
+    ) AS t
   UNION
     SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
            CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END,

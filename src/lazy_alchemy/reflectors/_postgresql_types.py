@@ -67,7 +67,10 @@ class ColumnType(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A row of pg_type: of an enum or a domain all that SQLAlchemy asks of it, of another its collation."""
+    """A row of pg_type: of an enum or a domain all that SQLAlchemy asks of it, of another its collation.
+
+    There is none of the types that PostgreSQL comes with, unless they have a collation of their own.
+    """
 
     kind: str
     collation: str
@@ -133,7 +136,9 @@ class TypesOf:
         known = self._known.get(key)
         if known is None:
             text = self._formats[f"{oid},{modifier}"]
-            of_column = None if collation in ("0", self._types[oid].collation) else self._collation(collation)
+            named = self._types.get(oid)
+            inherent = _DEFAULT_COLLATION if named is None else named.collation
+            of_column = None if collation in ("0", inherent) else self._collation(collation)
             self._check(text, oid)
             known = self._read(str(text), of_column)
             if known.info.instance is None:  # SQLAlchemy makes a new instance for each column
@@ -163,34 +168,29 @@ class TypesOf:
 
     def _read(self, text: str, collation: tuple[str, str | None] | None) -> ColumnType:
         """Do what SQLAlchemy does with the text, but for the warnings."""
-        made, unknown, warnings = self._make(text, collation)
-        if made is None:
-            return ColumnType(NULL_TYPE, unknown=unknown, type_name=text, warnings=warnings)
-        info, type_, is_integer = made
-        full = self._full(text, collation, info) if is_of_domain(type_) else None
+        made, type_ = self._make(text, collation)
+        if made.unknown is not None:
+            return made._replace(type_name=text)
+        if type_ is None or not is_of_domain(type_):
+            return made
+        made = made._replace(full=self._full(text, collation, made.info))
         if isinstance(type_, DOMAIN):
-            default = type_.default
-            return ColumnType(
-                info,
-                full,
-                default=None if default is None else str(default),
-                not_null=bool(type_.not_null),
-                warnings=warnings,
-            )
-        return ColumnType(info, full, is_integer, warnings=warnings)
+            default = None if type_.default is None else str(type_.default)
+            return made._replace(default=default, not_null=bool(type_.not_null))
+        return made
 
     def _full(self, text: str, collation: tuple[str, str | None] | None, info: TypeInfo) -> TypeInfo | None:
         """Return the type with what SQLAlchemy leaves out of its domains; None where that is nothing, or no data."""
         try:
-            made = self._make(text, collation, in_full=True)[0]
+            full = self._make(text, collation, in_full=True)[0].info
         except UncertainError:  # a third party's type does not take its arguments
             return None
-        return None if made is None or made[0] == info or made[0].instance is not None else made[0]
+        return None if full == info or full.instance is not None else full
 
     def _make(
         self, text: str, collation: tuple[str, str | None] | None, *, in_full: bool = False
-    ) -> tuple[tuple[TypeInfo, TypeEngine[Any] | None, bool] | None, str | None, tuple[str, ...]]:
-        """Return the type and whether it is an integer, or what is unknown; and what to warn of."""
+    ) -> tuple[ColumnType, TypeEngine[Any] | None]:
+        """Return the type as far as the text says what it is; and the very type, unless it is one of SQLAlchemy's."""
         name, arguments, is_array = _parsed(text)
         maker = self._ischema_names.get(name.lower())
         options: tuple[tuple[str, str], ...] = ()
@@ -206,18 +206,17 @@ class TypesOf:
                 (_enum(named, options), ()) if named.kind == "e" else self._domain(named, options, in_full=in_full)
             )
             type_ = ARRAY(type_) if is_array else type_
-            return (TypeInfo.of(type_), type_, False), None, warnings
+            return ColumnType(TypeInfo.of(type_), warnings=warnings), type_
         if name == "interval" or name.startswith("interval "):
             maker = INTERVAL
         if maker is None:
-            return None, name, ()
+            return ColumnType(NULL_TYPE, unknown=name), None
         if getattr(maker, "__module__", "").startswith("sqlalchemy."):
-            info, is_integer = _standard(maker, name, arguments, is_array, options)
-            return (info, None, is_integer), None, ()
+            return _standard(maker, name, arguments, is_array, options), None
         type_ = _made(maker, name, arguments, is_array, options)
         if isinstance(type_, TypeDecorator):
             raise UncertainError  # what it decorates decides whether it autoincrements
-        return (TypeInfo.of(type_), type_, isinstance(type_, Integer)), None, ()
+        return ColumnType(TypeInfo.of(type_), is_integer=isinstance(type_, Integer)), type_
 
     def _domain(
         self, named: _Named, options: tuple[tuple[str, str], ...], *, in_full: bool
@@ -225,9 +224,10 @@ class TypesOf:
         self._check(named.base, named.inner)
         base = str(named.base) if in_full else str(named.base).split("(")[0]
         collation = None if named.collation == "0" else self._collation(named.collation)
-        made, unknown, warnings = self._make(base, collation, in_full=in_full)
-        if made is None:
-            warnings += (f"Did not recognize type '{unknown}' of DOMAIN '{named.name}'",)
+        made, _ = self._make(base, collation, in_full=in_full)
+        warnings = made.warnings
+        if made.unknown is not None:
+            warnings += (f"Did not recognize type '{made.unknown}' of DOMAIN '{named.name}'",)
         keywords: dict[str, Any] = {  # Any: keyword arguments of a constructor
             "collation": collation and collation[0],
             "default": named.default,
@@ -236,7 +236,7 @@ class TypesOf:
         }
         if _HAS_COLLATION_SCHEMA:
             keywords["collation_schema"] = collation and collation[1]
-        inner = NULL_TYPE.build() if made is None else made[0].build()
+        inner = made.info.build()
         checks = sorted(named.content, key=lambda check: check[0])
         if checks:
             keywords.update(_of_check(*checks[0]))
@@ -249,7 +249,7 @@ class TypesOf:
         return DOMAIN(named.name, inner, **keywords), warnings
 
 
-def is_of_domain(type_: TypeEngine[Any] | None) -> bool:
+def is_of_domain(type_: TypeEngine[Any]) -> bool:
     """Return whether a type is a domain, or an array of one."""
     # isinstance tells nothing of the item type.
     return isinstance(type_, DOMAIN) or (isinstance(type_, ARRAY) and isinstance(type_.item_type, DOMAIN))  # pyright: ignore[reportUnknownMemberType]
@@ -313,10 +313,10 @@ def _tokens(name: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _standard(
     maker: _TypeMaker, name: str, arguments: tuple[str, ...], is_array: bool, options: tuple[tuple[str, str], ...]
-) -> tuple[TypeInfo, bool]:
+) -> ColumnType:
     """Return one of SQLAlchemy's own types: they are few, and to describe one takes longer than all else."""
     type_ = _made(maker, name, arguments, is_array, options)
-    return TypeInfo.of(type_), isinstance(type_, Integer)
+    return ColumnType(TypeInfo.of(type_), is_integer=isinstance(type_, Integer))
 
 
 def _made(
