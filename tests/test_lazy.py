@@ -94,10 +94,10 @@ def test_first_access_looks_at_no_other_loaded_table(graph: Graph, monkeypatch: 
     assert [] == looked_at
 
 
-def test_first_access_follows_no_foreign_keys_until_something_is_invalidated(
+def test_first_access_follows_foreign_keys_only_while_something_is_in_doubt(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A preloaded table is used without a look at what it refers to, unless that may have expired or is invalidated."""
+    """What a preloaded table refers to is looked at if it may have expired, or is invalidated and not checked yet."""
     engine = warm(graph.engine(SMALL))
     looked_at = followed(monkeypatch, _entries)
     lazy, timed = get_lazy_class(engine), get_lazy_class(engine.execution_options(), cache_ttl=60)
@@ -112,6 +112,15 @@ def test_first_access_follows_no_foreign_keys_until_something_is_invalidated(
     lazy.invalidate("t0000")
     assert "t0098" == lazy.get("t0098").name
     assert "t0098" in looked_at
+    lazy.preload("t0000")
+    looked_at.clear()
+    assert "t0097" == lazy.get("t0097").name
+    assert [] == looked_at
+    lazy.invalidate_all()
+    lazy.refresh()
+    looked_at.clear()
+    assert "t0096" == lazy.get("t0096").name
+    assert [] == looked_at
 
 
 def test_second_access_costs_nothing(graph: Graph) -> None:

@@ -60,6 +60,8 @@ class Entries:
     """The loaded tables by schema and name, and what has been invalidated.
 
     Attributes:
+        doubtful: The loaded tables that were invalidated after their newest load began. While there are none, no table
+            needs to be followed to those that it reaches.
         reflected: How many tables were read from the database.
         revalidated: How many times a loaded table was found unchanged.
         replaced: How many times a loaded table was found changed or gone.
@@ -71,6 +73,7 @@ class Entries:
         self._entries: dict[Key, Entry] = {}
         self._invalidated: dict[Key, tuple[int, float]] = {}
         self._all_invalidated = (0, -math.inf)
+        self.doubtful: set[Key] = set()
         self._gone: dict[Key, int] = {}  # the tick at which the newest load began that found it missing
         self.reflected = self.revalidated = self.replaced = self.from_cache = 0
 
@@ -120,6 +123,7 @@ class Entries:
         for key in self._entries if keys is None else keys:
             if key in self._entries:
                 self._entries[key].failed = -math.inf
+                self.doubtful.add(key)
 
     def invalidation(self, key: Key) -> tuple[int, float]:
         """Return when ``key`` was last invalidated: the tick, and ``time.time()``."""
@@ -127,14 +131,9 @@ class Entries:
 
     # -- Freshness
 
-    @property
-    def are_current(self) -> bool:
-        """Whether nothing was ever invalidated: no table needs to be followed to those that it reaches."""
-        return not self._invalidated and self._all_invalidated[0] == 0
-
     def current(self, key: Key) -> bool:
         """Return whether neither the table nor any loaded one that it reaches was invalidated since it was loaded."""
-        return self.are_current or all(self.began(k) >= self.invalidation(k)[0] for k in (key, *self.reached([key])))
+        return not self.doubtful or self.doubtful.isdisjoint((key, *self.reached([key])))
 
     def expired(self, key: Key, ttl: float | None, now: float) -> bool:
         """Return whether a loaded table is older than ``ttl`` at ``now`` (``time.monotonic()``)."""
@@ -183,6 +182,7 @@ class Entries:
             entry = self._entries.get(key)
             if isinstance(found, Exception) or found.private or self._is_late(key, began):
                 continue
+            self.doubtful.discard(key)
             if isinstance(found, Missing):
                 self._gone[key] = began
                 if entry is not None:
@@ -197,6 +197,8 @@ class Entries:
                 self.from_cache += found.cached
                 self.reflected += not found.cached
             self._entries[key] = Entry(info, began, checked - found.age, reflected_at - found.age)
+            if began < self.invalidation(key)[0]:
+                self.doubtful.add(key)
         while len(self._gone) > _REMEMBERED:
             del self._gone[next(iter(self._gone))]
 

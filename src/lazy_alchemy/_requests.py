@@ -113,13 +113,13 @@ class Request:
         for key in self.keys:
             if not self.settled(key) and (floor := self._lacks(entries, key, now)) is not None:
                 lacking[key] = floor
-        undoubted = self.ttl is None and entries.are_current
-        for key in () if undoubted else entries.reached(self.keys):
-            if key in self.tried or now < entries[key].failed + RETRY:
-                continue
-            if (floor := self._lacks(entries, key, now)) is not None:
-                lacking[key] = floor
-        if any(entries.expired(key, self.ttl, now) for key in lacking):
+        if self.ttl is not None or entries.doubtful:
+            for key in entries.reached(self.keys):
+                if key in self.tried or now < entries[key].failed + RETRY:
+                    continue
+                if (floor := self._lacks(entries, key, now)) is not None:
+                    lacking[key] = floor
+        if self.ttl is not None and any(entries.expired(key, self.ttl, now) for key in lacking):
             for key in entries:
                 if not (key in self.tried or key in lacking) and entries.expired(key, self.ttl, now):
                     lacking[key] = self.floors.setdefault(key, entries.began(key) + 1)
