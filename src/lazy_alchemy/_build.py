@@ -21,6 +21,7 @@ from sqlalchemy import schema as sa_schema
 
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._tables import CustomTable
+from lazy_alchemy._typeinfo import NO_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -60,10 +61,10 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
         constraints = [_foreign_key(key, info, metadata, columns) for key in info.foreign_keys]
         items.extend(constraints)
         for index in info.indexes:
-            if any(index.columns) and not _is_plain(index):
-                later.append(index)  # it finds its table through its columns
-            else:
+            if _is_plain(index) or not any(index.columns):
                 items.append(_index(index, columns))
+            else:
+                later.append(index)  # it finds its table through its columns
         items.extend(
             UniqueConstraint(
                 *_keys(unique.columns, columns), name=unique.name, comment=unique.comment, **unique.options.thaw()
@@ -157,7 +158,7 @@ def _column(info: ColumnInfo, *, is_key: bool) -> Column[Any]:
         arguments.append(Computed(**info.computed.thaw()))
     if info.identity is not None:
         arguments.append(Identity(**info.identity.thaw()))
-    options = info.options.thaw() if info.options else {}
+    options = {} if info.options is NO_OPTIONS else info.options.thaw()
     if info.autoincrement is not None:
         options["autoincrement"] = info.autoincrement
     return Column(
@@ -208,7 +209,7 @@ _SORTING = {
 
 def _is_plain(info: IndexInfo) -> bool:
     """Return whether an index is of columns as they are, which SQLAlchemy finds by their keys; see ``_keys``."""
-    return not info.sorting and None not in info.columns
+    return info.sorting is NO_OPTIONS and None not in info.columns
 
 
 def _index(info: IndexInfo, columns: dict[str, Column[Any]]) -> Index:

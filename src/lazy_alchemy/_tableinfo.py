@@ -12,6 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lazy_alchemy._errors import ReflectionError
@@ -224,10 +225,13 @@ class TableInfo:
 _Part = TypeVar("_Part", KeyInfo, ForeignKeyInfo, CheckInfo, IndexInfo)
 
 
+_by_name = attrgetter("name")
+
+
 def _sorted(parts: Sequence[_Part]) -> tuple[_Part, ...]:
     names = {part.name for part in parts}
     if len(names) == len(parts) and None not in names:
-        return tuple(sorted(parts, key=lambda part: part.name or ""))
+        return tuple(sorted(parts, key=_by_name))
     return tuple(sorted(parts, key=lambda part: (part.name or "", repr(part))))
 
 

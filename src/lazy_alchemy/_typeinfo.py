@@ -19,10 +19,12 @@ from sqlalchemy.types import TypeEngine
 
 from lazy_alchemy._errors import ReflectionError
 
-__all__ = ["Options", "Plain", "TypeInfo"]
+__all__ = ["NO_OPTIONS", "Options", "Plain", "TypeInfo"]
 
 Plain: TypeAlias = Union[bool, int, float, str, tuple["Plain", ...], "Options", "TypeInfo", None]
 """What a TableInfo is made of besides its own classes: immutable, comparable, serialisable."""
+
+_SCALARS = frozenset({bool, int, float, str, type(None)})
 
 _EVERY = "*"
 """The key under which a type's variable positional arguments (an enum's labels) are kept."""
@@ -104,6 +106,8 @@ def freeze(value: object) -> Plain:
 
 def thaw(value: Plain) -> object:
     """Return the mutable form of what ``freeze`` returned, for SQLAlchemy's constructors."""
+    if type(value) in _SCALARS:  # most are, and to look for a Mapping takes Python longer than all else here
+        return value
     if isinstance(value, tuple):
         return [thaw(item) for item in value]
     if isinstance(value, Options):
@@ -162,7 +166,7 @@ class TypeInfo:
         if self.instance is not None:
             return self.instance
         try:
-            if not self.arguments:
+            if self.arguments is NO_OPTIONS:
                 return _class_named(self.name)()
             keywords = self.arguments.thaw()
             positional = keywords.pop(_EVERY, ())
@@ -302,7 +306,8 @@ def _state(type_: TypeEngine[Any]) -> tuple[object, ...]:
     """Return everything an instance holds, in a form that compares by content."""
     held = vars(type_)
     names = _lasting(_class(type_), tuple(held))
-    return (type(type_), names, *[_comparable(held[name]) for name in names])
+    values = [held[name] for name in names]
+    return (type(type_), names, *[v if type(v) in _SCALARS else _comparable(v) for v in values])
 
 
 @cache
@@ -331,6 +336,9 @@ def _comparable(value: object) -> object:
         return tuple(_comparable(item) for item in value)
     return type(value)
 
+
+NO_OPTIONS = Options()
+"""The Options without any: this very object, wherever they come from."""
 
 NULL_TYPE = TypeInfo.of(sqltypes.NullType())
 """The type of a column whose database type nobody knows."""

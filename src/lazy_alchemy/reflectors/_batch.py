@@ -22,7 +22,7 @@ from lazy_alchemy._tableinfo import (
     TableInfo,
     TableKind,
 )
-from lazy_alchemy._typeinfo import Options, TypeInfo
+from lazy_alchemy._typeinfo import NO_OPTIONS, Options, TypeInfo
 from lazy_alchemy.reflectors._sqlite import ROW_NUMBER
 from lazy_alchemy.reflectors._version import NEWER_LINE
 
@@ -70,10 +70,10 @@ class Batch:
         self.schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
         self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
-        self._lacking = lacking
+        self._lacking: Mapping[str, Collection[str]] = {}
 
         def read(fact: str, word: str = "", *, optional: bool = False) -> Facts[Any]:  # Any: see Ask
-            having = [name for name in self.read if word not in self._lacking(name)] if word else self.read
+            having = [name for name in self.read if word not in self._lacking[name]] if word else self.read
             if not having:
                 return {}  # an empty filter would read everything
             try:
@@ -87,7 +87,8 @@ class Batch:
         self._columns: Facts[list[ReflectedColumn]] = read("columns")
         self.read = [name for name in names if (schema, name) in self._columns]
         self.unread = [name for name in names if (schema, name) not in self._columns]
-        unnamed = [name for name in self.read if "CONSTRAINT PRIMARY KEY" in lacking(name)]
+        self._lacking = {name: lacking(name) for name in self.read}
+        unnamed = [name for name in self.read if "CONSTRAINT PRIMARY KEY" in self._lacking[name]]
         self._keys: Facts[ReflectedPrimaryKeyConstraint] = read("pk_constraint", "CONSTRAINT PRIMARY KEY")
         self._keys |= {(schema, name): _unnamed_key(self._columns[schema, name]) for name in unnamed}
         self._foreign_keys: Facts[list[ReflectedForeignKeyConstraint]] = read("foreign_keys", "REFERENCES")
@@ -100,13 +101,14 @@ class Batch:
     def name_unknown_types(self, connection: Connection) -> None:
         """Find out what the database calls the types that SQLAlchemy does not know; one round trip if there are any."""
         query = _TYPE_NAMES.get(connection.dialect.name)
-        names = [
-            name
+        names = {
+            name: None
             for (_, name), columns in self._columns.items()
-            if any(isinstance(column["type"], NullType) for column in columns)
-        ]
+            for column in columns
+            if isinstance(column["type"], NullType)
+        }
         if query is not None and names:
-            rows = connection.execute(query, {"names": names, "schema": self.schema})
+            rows = connection.execute(query, {"names": list(names), "schema": self.schema})
             self._type_names = {(row[0], row[1]): str(row[2]) for row in rows}
 
     def complete_domains(self, connection: Connection) -> None:
@@ -136,21 +138,22 @@ class Batch:
                 constraint.get("comment"),
                 Options(constraint.get("dialect_options")),
             )
-        unnumbered = primary_key.columns if primary_key and ROW_NUMBER in self._lacking(name) else ()
+        unnumbered = primary_key.columns if primary_key and ROW_NUMBER in self._lacking[name] else ()
         comment = self._comments.get(key)
+        columns = [
+            _column(
+                column,
+                self._type_names.get((name, column["name"])),
+                self._full_types.get((name, column["name"])),
+                unnumbered=column["name"] in unnumbered,
+            )
+            for column in self._columns[key]
+        ]
         return TableInfo(
             name=name,
             schema=self.schema,
             kind=kind,
-            columns=tuple(
-                _column(
-                    column,
-                    self._type_names.get((name, column["name"])),
-                    self._full_types.get((name, column["name"])),
-                    unnumbered=column["name"] in unnumbered,
-                )
-                for column in self._columns[key]
-            ),
+            columns=tuple(columns),
             primary_key=primary_key,
             foreign_keys=tuple(_foreign_keys(name, self._foreign_keys.get(key) or ())),
             indexes=tuple(_indexes(self._indexes.get(key) or ())),
@@ -204,9 +207,6 @@ def _name(name: str) -> str:
     return sys.intern(str(name))
 
 
-_NO_OPTIONS = Options()
-
-
 def _column(
     column: ReflectedColumn, type_name: str | None, full_type: TypeInfo | None, *, unnumbered: bool
 ) -> ColumnInfo:
@@ -224,7 +224,7 @@ def _column(
         computed=Options(computed) if (computed := column.get("computed")) else None,
         identity=Options(identity) if (identity := column.get("identity")) else None,
         quote=quote,
-        options=Options(options) if (options := column.get("dialect_options")) else _NO_OPTIONS,
+        options=Options(options) if (options := column.get("dialect_options")) else NO_OPTIONS,
         unnumbered=unnumbered,
         full_type=full_type,
         type_name=type_name if isinstance(column["type"], NullType) else None,
@@ -261,7 +261,7 @@ def _indexes(indexes: Iterable[ReflectedIndex]) -> Iterable[IndexInfo]:
     for index in indexes:
         if index.get("duplicates_constraint"):
             continue  # it is among the unique constraints
-        columns = tuple(None if name is None else _name(name) for name in index["column_names"])
+        columns = tuple([None if name is None else _name(name) for name in index["column_names"]])
         expressions = tuple(index.get("expressions") or ())
         if None in columns and not expressions:
             _warn(

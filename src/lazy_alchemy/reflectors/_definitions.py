@@ -49,7 +49,7 @@ class Definitions(ConnectionProxy):
 
     def _statement(self, name: str, schema: str | None) -> str:
         quote = self.dialect.identifier_preparer.quote_identifier
-        return _SHOW + ".".join(quote(part) for part in (schema, name) if part is not None)
+        return _SHOW + (quote(name) if schema is None else f"{quote(schema)}.{quote(name)}")
 
 
 class _Definition(NamedTuple):

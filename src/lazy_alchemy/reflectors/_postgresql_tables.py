@@ -20,7 +20,7 @@ from lazy_alchemy._tableinfo import (
     KeyInfo,
     TableInfo,
 )
-from lazy_alchemy._typeinfo import Options
+from lazy_alchemy._typeinfo import NO_OPTIONS, Options
 from lazy_alchemy.reflectors._kinds import kind_of
 from lazy_alchemy.reflectors._postgresql_sql import unquoted
 from lazy_alchemy.reflectors._postgresql_types import TypesOf, UncertainError, UnsettledError
@@ -36,7 +36,6 @@ __all__ = ["Tables"]
 _ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _MATCHES = {"f": "FULL", "p": "PARTIAL"}
 _BTREE = "403"
-_NONE = Options()
 
 
 class _Other(NamedTuple):
@@ -132,7 +131,7 @@ class Tables:
             uniques=tuple(keys["u"]),
             checks=tuple(checks),
             comment=self._comments.get(f"{oid},0"),
-            options=self._options(oid, relation, access_method) if NEWER_LINE else _NONE,
+            options=self._options(oid, relation, access_method) if NEWER_LINE else NO_OPTIONS,
         ), warnings
 
     def _columns_of(self, oid: str, warnings: list[str]) -> tuple[tuple[ColumnInfo, ...], dict[str, str]]:
@@ -185,7 +184,7 @@ class Tables:
             comment=comment,
             computed=computed,
             identity=Options(json.loads(identity)) if identity else None,
-            options=_NONE,
+            options=NO_OPTIONS,
             full_type=type_.full,
             type_name=type_.type_name,
         )
@@ -225,7 +224,7 @@ class Tables:
             referred,
             str(row[1]),
             comment,
-            Options(options) if options else _NONE,
+            Options(options) if options else NO_OPTIONS,
         )
 
     def _index_info(self, index: _Index, names: Mapping[str, str]) -> IndexInfo:
@@ -265,7 +264,7 @@ class Tables:
             index.is_unique,
             index.name,
             tuple(elements) if "0" in keys_ else (),
-            Options(sorting) if sorting else _NONE,
+            Options(sorting) if sorting else NO_OPTIONS,
             _frozen(options),
         )
 
@@ -282,7 +281,7 @@ class Tables:
             options["postgresql_with"] = _storage(storage)
         if tablespace is not None:
             options["postgresql_tablespace"] = tablespace
-        return Options(options) if options else _NONE
+        return Options(options) if options else NO_OPTIONS
 
 
 _SEQUENCE = re.compile(r"""(nextval\(')([^']+)('.*$)""")
@@ -369,7 +368,7 @@ def _check(facts: list[str], row: Row, names: Mapping[str, str], comment: str | 
     if not is_enforced:
         suffix = (" NO INHERIT" if no_inherit else "") + " NOT ENFORCED"
         warnings.append(f"Could not parse CHECK constraint text: {f'CHECK ({expression}){suffix}'!r}")
-        return CheckInfo("", str(row[1]), comment, _NONE)
+        return CheckInfo("", str(row[1]), comment, NO_OPTIONS)
     options: dict[str, Any] = {}  # Any: the keyword arguments of a CheckConstraint
     if not is_valid:
         options["not_valid"] = True
@@ -379,7 +378,7 @@ def _check(facts: list[str], row: Row, names: Mapping[str, str], comment: str | 
         _without_outer_parentheses(expression),
         str(row[1]),
         comment,
-        Options({"dialect_options": options}) if options else _NONE,
+        Options({"dialect_options": options}) if options else NO_OPTIONS,
     )
 
 

@@ -6,7 +6,6 @@ whoever stands in for the connection hears what is asked, and may know the answe
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +52,10 @@ class ConnectionProxy(Connection):
         read: Callable[..., Any] = getattr(self.dialect, f"get_{fact}")
         found: dict[tuple[str | None, str], Any] = {}
         for name in names:
-            with suppress(NoSuchTableError, UnreflectableTableError):
+            try:
                 found[schema, name] = read(self, name, schema=schema, info_cache=self._cache)
+            except (NoSuchTableError, UnreflectableTableError):  # noqa: PERF203 - each has its own
+                continue
         return found
 
 
