@@ -332,6 +332,29 @@ def test_batch_query_count(graph: Graph) -> None:
     assert queries.count <= {"postgresql": 12, "mariadb": 15, "sqlite": 1}[graph.name]
 
 
+def test_columns_alike_are_one_object(db: Database) -> None:
+    """In a batch columns that are alike in all are one object; what differs in anything, be it a message's, is told apart."""
+    alike = "a INTEGER, b VARCHAR(5) DEFAULT 'x', c INTEGER NOT NULL"
+    db.execute(
+        f"CREATE TABLE one (id INTEGER PRIMARY KEY, {alike})",
+        f"CREATE TABLE two (id INTEGER PRIMARY KEY, {alike})",
+        "CREATE TABLE other (a INTEGER NOT NULL, b VARCHAR(5) DEFAULT 'y', c INTEGER DEFAULT 1)",
+    )
+    names = ["one", "two", "other"]
+    unknown = {"postgresql": ("point", "box"), "mariadb": ("point", "polygon")}.get(db.name, ())
+    for type_ in unknown:
+        names.append(f"of_{type_}")
+        db.execute(f"CREATE TABLE of_{type_} (a {type_})")
+    with db.engine.connect() as connection:
+        infos = reflect(connection, names)
+        for name in names:
+            assert not differences(built(infos[name]), quietly_oracle(connection, name))
+    one, two, other = (infos[name].columns for name in ("one", "two", "other"))
+    assert [True] * 3 == [column is same for column, same in zip(one[1:], two[1:], strict=True)]
+    assert set(one[1:]).isdisjoint(other)
+    assert list(unknown) == [infos[f"of_{type_}"].columns[0].type_name for type_ in unknown]
+
+
 def test_mariadb_statement_count(mariadb_db: Database) -> None:
     """A table costs one statement, a view two, a name that is none one; only what may be temporary is asked for more."""
     mariadb_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE VIEW v AS SELECT id FROM t")

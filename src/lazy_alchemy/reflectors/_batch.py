@@ -70,6 +70,7 @@ class Batch:
         self.schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
         self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
+        self._made: dict[ColumnInfo, ColumnInfo] = {}
         self._lacking: Mapping[str, Collection[str]] = {}
 
         def read(fact: str, word: str = "", *, optional: bool = False) -> Facts[Any]:  # Any: see Ask
@@ -140,15 +141,7 @@ class Batch:
             )
         unnumbered = primary_key.columns if primary_key and ROW_NUMBER in self._lacking[name] else ()
         comment = self._comments.get(key)
-        columns = [
-            _column(
-                column,
-                self._type_names.get((name, column["name"])),
-                self._full_types.get((name, column["name"])),
-                unnumbered=column["name"] in unnumbered,
-            )
-            for column in self._columns[key]
-        ]
+        columns = [self._column(name, column, column["name"] in unnumbered) for column in self._columns[key]]
         return TableInfo(
             name=name,
             schema=self.schema,
@@ -180,6 +173,30 @@ class Batch:
             options=Options(self._options.get(key)),
         )
 
+    def _column(self, table: str, column: ReflectedColumn, unnumbered: bool) -> ColumnInfo:
+        facts: Mapping[str, object] = column
+        # Any: a dialect may return keys that the TypedDict does not have.
+        quote: Any = facts.get("quote", getattr(column["name"], "quote", None))
+        default = column.get("default")
+        info = ColumnInfo(
+            name=_name(column["name"]),
+            type=TypeInfo.of(column["type"]),
+            nullable=column["nullable"],
+            default=None if default is None else str(default),
+            autoincrement=column.get("autoincrement"),
+            comment=column.get("comment"),
+            computed=Options(computed) if (computed := column.get("computed")) else None,
+            identity=Options(identity) if (identity := column.get("identity")) else None,
+            quote=quote,
+            options=Options(options) if (options := column.get("dialect_options")) else NO_OPTIONS,
+            unnumbered=unnumbered,
+            full_type=self._full_types.get((table, column["name"])),
+            type_name=self._type_names.get((table, column["name"])) if isinstance(column["type"], NullType) else None,
+        )
+        # Many tables have the same id and created_at. But what is not compared may be different.
+        is_compared = info.type.instance is None and info.type_name is None
+        return self._made.setdefault(info, info) if is_compared else info
+
 
 _MYSQL_TYPE_NAMES = text("""
     SELECT table_name, column_name, column_type
@@ -205,30 +222,6 @@ _CHECK_FIELDS = ("sqltext", "name", "comment")
 def _name(name: str) -> str:
     """Return ``name`` without what SQLAlchemy adds to it; the same object for all that are equal, as there are many."""
     return sys.intern(str(name))
-
-
-def _column(
-    column: ReflectedColumn, type_name: str | None, full_type: TypeInfo | None, *, unnumbered: bool
-) -> ColumnInfo:
-    facts: Mapping[str, object] = column
-    # Any: a dialect may return keys that the TypedDict does not have.
-    quote: Any = facts.get("quote", getattr(column["name"], "quote", None))
-    default = column.get("default")
-    return ColumnInfo(
-        name=_name(column["name"]),
-        type=TypeInfo.of(column["type"]),
-        nullable=column["nullable"],
-        default=None if default is None else str(default),
-        autoincrement=column.get("autoincrement"),
-        comment=column.get("comment"),
-        computed=Options(computed) if (computed := column.get("computed")) else None,
-        identity=Options(identity) if (identity := column.get("identity")) else None,
-        quote=quote,
-        options=Options(options) if (options := column.get("dialect_options")) else NO_OPTIONS,
-        unnumbered=unnumbered,
-        full_type=full_type,
-        type_name=type_name if isinstance(column["type"], NullType) else None,
-    )
 
 
 def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstraint]) -> Iterable[ForeignKeyInfo]:
