@@ -224,24 +224,27 @@ col AS MATERIALIZED (
 """
 # The types of the columns, and what they are made of. Object identifiers below 10000 are those that PostgreSQL assigns
 # by hand, to its base types; of these there is nothing to say but their collation, if it is not the default one.
-_TYPES = """
+# ``has_inner = 1`` seems rare to the planner, which therefore expects few rows; ``inner_type <> 0`` seems the rule.
+_TYPE = """
+    SELECT y.oid, y.typname, y.typnamespace, y.typtype, y.typcollation, y.typnotnull, y.typtypmod, y.typdefault,
+           CASE WHEN y.typtype = 'd' THEN y.typbasetype WHEN y.typlen = -1 THEN y.typelem ELSE 0 END AS inner_type,
+           CASE WHEN y.typtype = 'd' OR y.typlen = -1 AND y.typelem <> 0 THEN 1 ELSE 0 END AS has_inner
+    FROM pg_catalog.pg_type AS y
+"""
+_TYPES_AND_INNER = """
 typ AS MATERIALIZED (
-    SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
-           CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END AS inner_type,
-           CASE WHEN t.typtype = 'd' OR t.typlen = -1 AND t.typelem <> 0 THEN 1 ELSE 0 END AS has_inner
-    FROM (SELECT DISTINCT atttypid FROM col) AS c
-    CROSS JOIN LATERAL (
-        SELECT y.* FROM pg_catalog.pg_type AS y
-        WHERE y.oid = c.atttypid AND (y.oid >= 10000 OR y.typcollation NOT IN (0, 100)) OFFSET 0
+    SELECT t.*
+    FROM (SELECT DISTINCT atttypid FROM col) AS c CROSS JOIN LATERAL (
+        {type} WHERE y.oid = c.atttypid AND (y.oid >= 10000 OR y.typcollation NOT IN (0, 100)) OFFSET 0
     ) AS t
   UNION
-    SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typcollation, t.typnotnull, t.typtypmod, t.typdefault,
-           CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END,
-           CASE WHEN t.typtype = 'd' OR t.typlen = -1 AND t.typelem <> 0 THEN 1 ELSE 0 END
-    FROM (SELECT inner_type FROM typ WHERE has_inner = 1) AS i
-    CROSS JOIN LATERAL (SELECT y.* FROM pg_catalog.pg_type AS y WHERE y.oid = i.inner_type OFFSET 0) AS t
+    SELECT t.*
+    FROM (SELECT inner_type FROM typ WHERE has_inner = 1) AS i CROSS JOIN LATERAL (
+        {type} WHERE y.oid = i.inner_type OFFSET 0
+    ) AS t
 )
 """
+_TYPES = _TYPES_AND_INNER.format(type=_TYPE)
 _TYPES_OF_COLUMNS = """
     SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', c.atttypid, c.atttypmod), pg_catalog.format_type(c.atttypid, c.atttypmod)
@@ -389,7 +392,9 @@ SELECT CAST(pg_catalog.json_build_array((
 ), (
     SELECT pg_catalog.json_agg(ARRAY[CAST(o.oid AS pg_catalog.text), o.opcname])
     FROM (SELECT DISTINCT pg_catalog.unnest(indclass) AS oid FROM idx) AS i
-    JOIN pg_catalog.pg_opclass AS o ON o.oid = i.oid AND NOT o.opcdefault
+    CROSS JOIN LATERAL (
+        SELECT y.oid, y.opcname FROM pg_catalog.pg_opclass AS y WHERE y.oid = i.oid AND NOT y.opcdefault OFFSET 0
+    ) AS o
 ), (
     SELECT pg_catalog.json_agg(ARRAY[
         pg_catalog.concat_ws(',', d.objoid, d.objsubid), d.description
