@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import tracemalloc
 import uuid
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import MetaData, Table, create_engine, event, select
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import AssertionPool
+from sqlalchemy.pool import AssertionPool, NullPool, StaticPool
 
-from lazy_alchemy import LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
+from lazy_alchemy import LazyDB, ReflectionError, TableNotFoundError, get_async_lazy_class, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector, TableKind
 
 from .databases import count_queries, warm
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.pool import Pool
 
     from .databases import Database
 
@@ -175,6 +178,69 @@ def test_a_load_leaves_the_connection_as_it_was(postgresql_db: Database, driver:
     assert "t" == get_lazy_class(engine.execution_options()).t.name
     with engine.connect() as connection:
         assert "repeatable read" == connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000", "asyncpg"])
+def test_a_transaction_that_a_listener_begins_within_a_load_ends_with_it(postgresql_db: Database, driver: str) -> None:
+    """What a listener does in a transaction that it begins past SQLAlchemy while a table is read, nobody commits."""
+    postgresql_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    url = postgresql_db.url.set(drivername=f"postgresql+{driver}")
+    begun: list[str] = []
+
+    def begins(connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+        cursor = connection.connection.dbapi_connection.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO t VALUES (1)")
+        cursor.close()
+        begun.append(statement)
+
+    async def asynchronously() -> None:
+        engine = create_async_engine(url, pool_size=1, max_overflow=0)
+        event.listen(engine.sync_engine, "after_cursor_execute", begins)
+        assert "t" == (await get_async_lazy_class(engine).get("t")).name
+        event.remove(engine.sync_engine, "after_cursor_execute", begins)
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (2)")
+        await engine.dispose()
+
+    if driver == "asyncpg":
+        asyncio.run(asynchronously())
+    else:
+        engine = create_engine(url, pool_size=1, max_overflow=0)
+        event.listen(engine, "after_cursor_execute", begins)
+        assert "t" == get_lazy_class(engine).t.name
+        event.remove(engine, "after_cursor_execute", begins)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO t VALUES (2)")
+        engine.dispose()
+    assert 1 == len(begun)
+    assert [(2,)] == postgresql_db.fetch("SELECT id FROM t")
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+@pytest.mark.parametrize("poolclass", [NullPool, StaticPool])
+def test_a_connection_that_is_new_is_in_no_transaction(
+    postgresql_db: Database, driver: str, poolclass: type[Pool]
+) -> None:
+    """A load on a connection on which nothing was executed yet leaves it in no transaction, and needs none."""
+    postgresql_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE TABLE u (id INTEGER PRIMARY KEY)")
+    url = postgresql_db.url.set(drivername=f"postgresql+{driver}")
+    application = f"a{uuid.uuid4().hex[:12]}"
+    engine = create_engine(url, poolclass=poolclass, connect_args={"application_name": application})
+    with engine.connect() as connection:
+        connection.invalidate()  # the first one has heard SQLAlchemy's questions
+    db, modes = get_lazy_class(engine), list[bool]()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(connection: Any, *_: object) -> None:
+        modes.append(connection.connection.dbapi_connection.autocommit)
+
+    assert ["t", "u"] == [db.t.name, db.u.name]
+    if poolclass is NullPool:
+        assert [True, True] == modes
+    states = postgresql_db.fetch(f"SELECT state FROM pg_stat_activity WHERE application_name = '{application}'")
+    assert ("idle in transaction",) not in states
     engine.dispose()
 
 

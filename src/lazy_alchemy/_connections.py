@@ -78,8 +78,8 @@ def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[
             yield Loan(connection, foreign=False)
         finally:
             if not connection.invalidated:
-                if in_transaction(connection):  # somebody's listener has begun one
-                    connection.rollback()
+                if in_transaction(connection):
+                    _end_transaction(dbapi)
                 dbapi.autocommit = False
         return
     if connection.dialect.name == "sqlite":
@@ -108,6 +108,18 @@ def _may_autocommit(connection: Connection) -> bool:
         or getattr(connection.connection.dbapi_connection, "autocommit", None) is not False
         or in_transaction(connection)
     )
+
+
+def _end_transaction(dbapi: Any) -> None:
+    """End a transaction that somebody's listener has begun on a connection in autocommit, by a statement of its own.
+
+    There ``rollback()`` does nothing with psycopg2 and asyncpg.
+    """
+    cursor = dbapi.cursor()
+    try:
+        cursor.execute("ROLLBACK")
+    finally:
+        cursor.close()
 
 
 def autocommits(connection: Connection) -> bool:
@@ -193,9 +205,8 @@ def in_transaction(connection: Connection) -> bool:
     flags = getattr(driver, "server_status", None)  # pymysql; 1 is SERVER_STATUS_IN_TRANS
     if isinstance(flags, int):
         return bool(flags & 1)
-    status = getattr(driver, "_transaction_status", None)  # pg8000, which has no public one
-    if isinstance(status, bytes):
-        return status != b"I"
+    if hasattr(driver, "_transaction_status"):  # pg8000, which has no public one, and None before the first statement
+        return driver._transaction_status not in (None, b"I")
     asked = getattr(driver, "is_in_transaction", None)  # asyncpg
     return bool(asked()) if callable(asked) else True
 
