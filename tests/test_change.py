@@ -188,6 +188,23 @@ def test_child_whose_new_foreign_key_leads_to_an_invalidated_parent_joins_it(eng
     assert child is lazy.child
 
 
+def test_table_that_links_a_held_one_to_an_invalidated_one(engine: Engine) -> None:
+    """A table is checked again once one was loaded by way of which it leads to an invalidated table."""
+    fake = FakeReflector(info("a"), info("x", refers={"a_id": "a"}), info("b", refers={"x_id": "x"}))
+    lazy = get_lazy_class(engine, reflector=fake)
+    lazy.preload("a", "b")
+    assert [lazy.a, lazy.b] == [lazy.a, lazy.b]
+    fake.put(info("a", "new"))
+    lazy.invalidate("a")
+    assert "b" == lazy.b.name
+    with engine.connect() as connection:
+        assert "x" == lazy.get("x", connection=connection).name
+    b = lazy.b
+    x = lazy.x
+    assert "JOIN x" in joined(b, x)
+    assert "new" in lazy.a.c
+
+
 def test_table_in_a_load_that_began_too_early_is_checked_again(engine: Engine) -> None:
     """A load that also carries a table which was invalidated since does not count as a check of that table."""
     fake = FakeReflector(info("parent", "old"), info("child", refers={"parent_id": "parent"}))

@@ -180,6 +180,40 @@ def test_view_whose_table_is_gone_keeps_no_other_from_being_checked(db: Database
     assert broken is lazy.broken
 
 
+def test_table_that_links_a_held_one_to_one_that_expires_earlier(engine: Engine, clock: Clock) -> None:
+    """A table expires with what it leads to, also by way of one that was loaded after it."""
+    fake = FakeReflector(info("a"), info("x", refers={"a_id": "a"}), info("b", refers={"x_id": "x"}))
+    lazy = get_lazy_class(engine, cache_ttl=10, reflector=fake)
+    assert "a" == lazy.a.name
+    clock.now += 5
+    assert ["b", "x"] == [lazy.b.name, lazy.x.name]
+    fake.put(info("a", "new"))
+    clock.now += 6
+    b = lazy.b
+    x = lazy.x
+    assert "JOIN x" in str(b.join(x))
+    assert "new" in lazy.a.c
+
+
+def test_table_that_lands_after_one_that_refers_to_it(engine: Engine, clock: Clock) -> None:
+    """A table expires with what it refers to, though that one was asked for earlier and came later."""
+    fake = FakeReflector(info("a"), info("b", refers={"a_id": "a"}))
+    reflector = Watched(fake)
+    lazy = get_lazy_class(engine, cache_ttl=10, reflector=reflector)
+    gate = reflector.gate("a")
+    early = Started(lambda: lazy.a)
+    gate.await_reached()
+    clock.now += 5
+    assert "b" == lazy.b.name
+    gate.open()
+    assert "a" == early.result().name
+    fake.put(info("a", "new"))
+    clock.now += 6
+    b = lazy.b
+    a = lazy.a
+    assert "JOIN a" in str(b.join(a))
+
+
 def test_many_threads_past_it_check_once(engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that come together past the TTL share one check."""
     waiters = Waiters(monkeypatch)

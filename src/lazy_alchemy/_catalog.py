@@ -107,6 +107,7 @@ class Catalog:
         self._apart: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
         self._uncommitted: set[Key] = set()
         self._rolled_back = 0  # the tick
+        self._expires = False  # whether an accessor holds, or held, a table until some time only
         self._loads = 0
         # By identity: a subclass of LazyDB may say that two accessors are equal, or cannot be hashed.
         self._accessors: weakref.WeakValueDictionary[int, Hits] = weakref.WeakValueDictionary()
@@ -313,6 +314,7 @@ class Catalog:
             table = self._built.table(self._entries[key].info)
             if self._entries.current(key):
                 until = self._entries.deadline(key, request.ttl)
+                self._expires = self._expires or request.ttl is not None
                 hits._remember(key, table, until)  # pyright: ignore[reportPrivateUsage]  # see Hits
             return table
 
@@ -448,11 +450,7 @@ class Catalog:
             try:
                 published = {**outcome, **self._replace(changed)}
             finally:
-                # What accessors hold may also reach a table that is due for a check as soon as it is loaded.
-                if changed or any(
-                    moment[0] < self._entries.invalidation(key)[0] or (isinstance(found, Found) and found.cached)
-                    for key, found in outcome.items()
-                ):
+                if changed or self._makes_older(outcome, moment[0]):
                     self._forget()
             self._entries.enter(published, moment)
             # A generator: in CPython 3.13 a signal in a comprehension with `if` goes past the `with` around it.
@@ -462,6 +460,16 @@ class Catalog:
             if self._uncommitted and moment[0] < self._rolled_back:
                 self.roll_back()  # it was read before, and is published after
             return published
+
+    def _makes_older(self, outcome: Mapping[Key, Outcome], began: int) -> bool:
+        """Return whether what accessors hold may be due for a check earlier than they know, with what a load found."""
+        links = bool(self._entries.doubtful) or self._expires
+        for key, found in outcome.items():
+            if began < self._entries.invalidation(key)[0] or (isinstance(found, Found) and found.cached):
+                return True  # they may reach a table that is due as soon as it is loaded
+            if links and key in self._entries.referred and key not in self._entries:
+                return True  # or, by way of it, one that they did not reach before
+        return False
 
     def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
         """Replace the Tables of ``changed``; return an error for each that cannot be built, which stays as it was."""

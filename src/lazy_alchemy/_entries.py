@@ -61,7 +61,8 @@ class Entries:
 
     Attributes:
         doubtful: The loaded tables that were invalidated after their newest load began. While there are none, no table
-            needs to be followed to those that it reaches.
+            needs to be followed to those that it reaches. An interruption may leave one too many in it, never too few.
+        referred: All tables that loaded ones refer to.
         reflected: How many tables were read from the database.
         revalidated: How many times a loaded table was found unchanged.
         replaced: How many times a loaded table was found changed or gone.
@@ -74,6 +75,7 @@ class Entries:
         self._invalidated: dict[Key, tuple[int, float]] = {}
         self._all_invalidated = (0, -math.inf)
         self.doubtful: set[Key] = set()
+        self.referred: set[Key] = set()
         self._gone: dict[Key, int] = {}  # the tick at which the newest load began that found it missing
         self.reflected = self.revalidated = self.replaced = self.from_cache = 0
 
@@ -112,6 +114,8 @@ class Entries:
             tick: The clock.
             now: ``time.time()``.
         """
+        loaded = list(self._entries) if keys is None else [key for key in keys if key in self._entries]
+        self.doubtful.update(loaded)
         if keys is None:
             self._all_invalidated = (tick, now)
             self._invalidated.clear()
@@ -120,10 +124,8 @@ class Entries:
             if len(self._invalidated) > len(self._entries) + _INVALIDATED:
                 self.invalidate(None, tick, now)
                 return
-        for key in self._entries if keys is None else keys:
-            if key in self._entries:
-                self._entries[key].failed = -math.inf
-                self.doubtful.add(key)
+        for key in loaded:
+            self._entries[key].failed = -math.inf
 
     def invalidation(self, key: Key) -> tuple[int, float]:
         """Return when ``key`` was last invalidated: the tick, and ``time.time()``."""
@@ -182,12 +184,12 @@ class Entries:
             entry = self._entries.get(key)
             if isinstance(found, Exception) or found.private or self._is_late(key, began):
                 continue
-            self.doubtful.discard(key)
             if isinstance(found, Missing):
                 self._gone[key] = began
                 if entry is not None:
                     del self._entries[key]
                     self.replaced += 1
+                    self.doubtful.discard(key)
                 continue
             info = found.info
             if entry is not None and entry.info == info:
@@ -196,9 +198,13 @@ class Entries:
                 self.replaced += entry is not None
                 self.from_cache += found.cached
                 self.reflected += not found.cached
-            self._entries[key] = Entry(info, began, checked - found.age, reflected_at - found.age)
-            if began < self.invalidation(key)[0]:
+            self.referred.update(refers_to(info))
+            is_doubtful = began < self.invalidation(key)[0]
+            if is_doubtful:
                 self.doubtful.add(key)
+            self._entries[key] = Entry(info, began, checked - found.age, reflected_at - found.age)
+            if not is_doubtful:
+                self.doubtful.discard(key)
         while len(self._gone) > _REMEMBERED:
             del self._gone[next(iter(self._gone))]
 
