@@ -78,9 +78,9 @@ class BuiltTables:
         for info in infos:
             clashes = metadata_key(info.schema, info.name) in trial.tables  # see _add
             build_table(info, MetaData() if clashes else trial)
-        for key, table in retired.items():
-            self._remove(key, table)
         try:
+            for key, table in retired.items():
+                self._remove(key, table)
             for info in infos:
                 self._add(info)
         except BaseException:
@@ -123,31 +123,42 @@ class BuiltTables:
         key = (info.schema, info.name)
         if metadata_key(*key) in self.metadata.tables:
             # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second of the two stands apart.
-            table = self.apart(info)
+            table = self._tables[key] = self.apart(info)
         else:
             try:
                 table = build_table(info, self.metadata, self.dialect)
-            except BaseException:
-                for constraint in self._dangling.get(key, ()):
-                    _left(constraint)
+                for constraint, target in references(table):
+                    if constraint.use_alter:
+                        self._dangling[target].append(constraint)
+                for constraint in self._dangling.pop(key, ()):
+                    _arrived(constraint)
+                self._tables[key] = table
+            except BaseException:  # it is refused, or this is interrupted
+                self._undo(key)
                 raise
-            for constraint, target in references(table):
-                if constraint.use_alter:
-                    self._dangling[target].append(constraint)
-            for constraint in self._dangling.pop(key, ()):
-                _arrived(constraint)
-        self._tables[key] = table
         return table
 
+    def _undo(self, key: _Key) -> None:
+        """Have everything as if nobody had begun to add a table."""
+        self._tables.pop(key, None)
+        if (remnant := self.metadata.tables.get(metadata_key(*key))) is not None:
+            self.metadata.remove(remnant)
+        self._dangling.clear()
+        for table in self._tables.values():
+            for constraint, target in references(table) if table.metadata is self.metadata else ():
+                if target == key:
+                    _left(constraint)
+                if constraint.use_alter:
+                    self._dangling[target].append(constraint)
+
     def _remove(self, key: _Key, table: CustomTable) -> None:
+        if table.metadata is self.metadata:
+            self.metadata.remove(table)
+            for constraint, target in references(table):
+                if constraint.use_alter:
+                    waiting = self._dangling[target]
+                    waiting[:] = [other for other in waiting if other is not constraint]
         del self._tables[key]
-        if table.metadata is not self.metadata:
-            return
-        self.metadata.remove(table)
-        for constraint, target in references(table):
-            if constraint.use_alter:
-                waiting = self._dangling[target]
-                waiting[:] = [other for other in waiting if other is not constraint]
 
 
 def _arrived(constraint: ForeignKeyConstraint) -> None:
@@ -158,5 +169,7 @@ def _arrived(constraint: ForeignKeyConstraint) -> None:
 
 def _left(constraint: ForeignKeyConstraint) -> None:
     """Have a foreign key wait again, whose table failed midway to be built."""
+    constraint.use_alter = True
     for element in constraint.elements:
+        element.use_alter = True
         vars(element).pop("column", None)  # what SQLAlchemy remembers it to refer to

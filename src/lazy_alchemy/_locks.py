@@ -15,6 +15,7 @@ import time
 import weakref
 from collections.abc import Hashable
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from lazy_alchemy._errors import ReflectionError
@@ -74,6 +75,7 @@ class Flight(Generic[K, R]):
     def abandon(self) -> None:
         """End it, unless it has landed or somebody else carries it: the caller will not, or not to its end."""
         if self.landed:
+            self._wake()  # those whom an interruption has kept from being woken
             return
         me = current()
         with self._board.flights.lock:
@@ -118,18 +120,29 @@ class Flight(Generic[K, R]):
                 self._board.waiting = None
             self._board.begun.discard(self)
         self.landed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        """Wake those who wait; who was woken already is none the worse for it."""
         for wake in list(self._wakers):
-            with contextlib.suppress(RuntimeError):  # that event loop is closed; nobody waits in it any more
+            with contextlib.suppress(RuntimeError):  # it was woken, or its event loop is closed
                 wake()
+            self._forget(wake)
+
+    def _forget(self, wake: Callable[[], object]) -> None:
+        with contextlib.suppress(ValueError):
+            self._wakers.remove(wake)
 
     def wait(self) -> None:
         """Block this thread until it has landed."""
         if self.landed:  # as ever for who carried it
             return
-        event = threading.Event()
-        with self._waking(event.set):
+        # Not an Event, which is made in Python: an interruption could come in the middle of it.
+        latch = threading.Lock()
+        latch.acquire()
+        with self._waking(latch.release):
             if not self.landed:
-                event.wait()
+                latch.acquire()
 
     async def wait_async(self) -> None:
         """Wait until it has landed, in an event loop. A wait that is cancelled leaves no trace."""
@@ -148,7 +161,7 @@ class Flight(Generic[K, R]):
         try:
             yield
         finally:
-            self._wakers.remove(wake)
+            self._forget(wake)
 
     def carry_in_background(self, carry: Coroutine[Any, Any, None]) -> None:
         """Have an asyncio task of its own carry it, which goes on when the task that wanted it is cancelled."""
@@ -163,7 +176,22 @@ class Flight(Generic[K, R]):
         self._board.tasks.discard(task)
         if not self.landed:  # somebody cancelled the task before its first step
             self.error = Abandoned()
-            self.land()
+        self.land()
+
+
+class _Slots:
+    """A semaphore. That of ``threading`` is made in Python: an interruption in the middle of it locks it for good."""
+
+    def __init__(self, count: int) -> None:
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(count):
+            self._free.put(None)
+
+    def __enter__(self) -> None:
+        self._free.get()
+
+    def __exit__(self, *_: object) -> None:
+        self._free.put(None)
 
 
 class Board(Generic[K, R]):
@@ -259,7 +287,7 @@ class SingleFlight(Generic[K, R]):
         """Make locks anew and forget all flights, as a child process must."""
         self.lock = threading.RLock()
         self.threads: Board[K, R] = Board(self)
-        self._slots = threading.BoundedSemaphore(self._at_most)
+        self._slots = _Slots(self._at_most)
         self._loops: _PerLoop[Board[K, R]] = _PerLoop(partial(Board[K, R], self))
         self._loop_slots: _PerLoop[Semaphore] = _PerLoop(self._semaphore)
 
