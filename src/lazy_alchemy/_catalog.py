@@ -465,10 +465,12 @@ class Catalog:
         """Return whether what accessors hold may be due for a check earlier than they know, with what a load found."""
         links = bool(self._entries.doubtful) or self._expires
         for key, found in outcome.items():
-            if began < self._entries.invalidation(key)[0] or (isinstance(found, Found) and found.cached):
-                return True  # they may reach a table that is due as soon as it is loaded
-            if links and key in self._entries.referred and key not in self._entries:
-                return True  # or, by way of it, one that they did not reach before
+            if began < self._entries.invalidation(key)[0]:
+                return True  # they may reach it, and it is due as soon as it is loaded
+            if not isinstance(found, Found) or found.private:
+                continue
+            if found.cached or (links and key in self._entries.referred and key not in self._entries):
+                return True  # it is older than its load, or they reach by way of it what they did not reach before
         return False
 
     def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
