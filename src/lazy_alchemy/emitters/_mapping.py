@@ -14,7 +14,16 @@ from lazy_alchemy._errors import ModelError
 
 from ._fields import ModelField, model_fields
 from ._instances import listen
-from ._options import check_attributes, check_init, is_loaded, key_columns, key_names, per_table, related_tables
+from ._options import (
+    check_attributes,
+    check_init,
+    goes_in_circles,
+    is_loaded,
+    key_columns,
+    key_names,
+    per_table,
+    related_tables,
+)
 from ._relationships import related
 from ._typed import TypedEmitter
 
@@ -55,7 +64,7 @@ class ClassPlan(Generic[_BaseT]):
     def namespace(self) -> dict[str, Any]:
         """What every kind of mapped class has in its body."""
         body: dict[str, Any] = {"__doc__": self.table.comment, "__table__": self.table}
-        if not self.table.primary_key.columns:
+        if not self.table.primary_key.columns or goes_in_circles(self.table):
             body["__mapper_args__"] = {"primary_key": list(self.key)}
         return body
 

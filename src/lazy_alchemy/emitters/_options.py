@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 from sqlalchemy import Table
+from sqlalchemy.exc import NoReferenceError
 
 from lazy_alchemy._errors import ModelError
 from lazy_alchemy._tables import CustomTable
@@ -16,7 +18,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column
 
-__all__ = ["check_attributes", "check_init", "is_loaded", "key_columns", "key_names", "per_table", "related_tables"]
+__all__ = [
+    "check_attributes",
+    "check_init",
+    "goes_in_circles",
+    "is_loaded",
+    "key_columns",
+    "key_names",
+    "per_table",
+    "related_tables",
+]
 
 _T = TypeVar("_T")
 
@@ -88,6 +99,26 @@ def key_names(option: object) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ModelError(f"primary_key={names!r} names a column twice.")
     return cast("tuple[str, ...]", names)
+
+
+def goes_in_circles(table: Table) -> bool:
+    """Return whether columns of the primary key refer to one another in a circle, within the table.
+
+    SQLAlchemy leaves a column that refers to another one of the key out of it, and would leave out all of these.
+    """
+    own = list(table.primary_key.columns)
+    refers: dict[Column[Any], set[Column[Any]]] = {column: set() for column in own}  # Any: of whatever Python type
+    for column in own:
+        for key in column.foreign_keys:
+            with suppress(NoReferenceError):  # it leads to a table that is not loaded
+                if key.column is not column and key.column in refers:
+                    refers[column].add(key.column)
+    while leaves := [column for column, others in refers.items() if not others]:
+        for leaf in leaves:
+            del refers[leaf]
+        for others in refers.values():
+            others.difference_update(leaves)
+    return bool(refers)
 
 
 def key_columns(table: Table, names: tuple[str, ...], call: str, *, related: bool = False) -> list[Column[Any]]:
