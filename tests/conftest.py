@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from . import workload
 from .databases import NAMES, Database, MariaDBServer, PostgreSQLServer, Server, SQLiteServer, database_on, require
@@ -126,6 +128,14 @@ def graphs(servers: dict[str, Server]) -> Iterator[Graphs]:
     graphs = Graphs(servers)
     yield graphs
     graphs.close()
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An engine for reflectors that do not ask it anything."""
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(params=NAMES)

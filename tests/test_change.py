@@ -7,10 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import NoReferencedTableError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, registry, relationship
-from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
 
 from lazy_alchemy import CustomTable, LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
@@ -19,8 +18,6 @@ from lazy_alchemy._typeinfo import TypeInfo
 from .fakes import FakeReflector, Gate, Started, Watched, info, together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Engine
 
     from lazy_alchemy._tableinfo import TableInfo
@@ -28,14 +25,6 @@ if TYPE_CHECKING:
     from .databases import Database
 
 FAMILY = ("parent", "child", "grandchild")
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """An engine for reflectors that do not ask it anything."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
-    yield engine
-    engine.dispose()
 
 
 def create_family(db: Database) -> None:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import LazyDB, get_lazy_class
 from lazy_alchemy._built import BuiltTables
@@ -25,14 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from lazy_alchemy import CustomTable
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """An engine for reflectors that do not ask it anything."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
-    yield engine
-    engine.dispose()
 
 
 class Points:

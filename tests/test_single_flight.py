@@ -29,21 +29,13 @@ from .fakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Engine
 
     from lazy_alchemy._protocols import TableKey
 
     from .databases import Database
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """An engine for reflectors that do not ask it anything."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

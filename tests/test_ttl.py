@@ -7,9 +7,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, event
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import CustomTable, LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
 
@@ -17,8 +16,6 @@ from .databases import count_queries, warm
 from .fakes import Clock, FakeReflector, Started, Waiters, Watched, info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Engine
 
     from .databases import Database
@@ -28,14 +25,6 @@ if TYPE_CHECKING:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time, for everything that reckons with it."""
     return Clock.instead_of_time(monkeypatch)
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """An engine for reflectors that do not ask it anything."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
-    yield engine
-    engine.dispose()
 
 
 def columns(table: CustomTable) -> list[str]:
