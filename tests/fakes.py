@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, String, event
 
-from lazy_alchemy._locks import Flight, current
-from lazy_alchemy._tableinfo import ColumnInfo, ForeignKeyInfo, KeyInfo, TableInfo, TableKind
-from lazy_alchemy._typeinfo import TypeInfo
+from lazy_alchemy._concurrency.flights import Flight
+from lazy_alchemy._concurrency.loops import current
+from lazy_alchemy._schema.tables import ColumnInfo, ForeignKeyInfo, KeyInfo, TableInfo, TableKind
+from lazy_alchemy._schema.types import TypeInfo
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 

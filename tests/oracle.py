@@ -35,6 +35,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment, SetTab
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeEngine
 
+from lazy_alchemy._reflected import KEY
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
@@ -78,7 +80,7 @@ _APART = {
 }
 _OF_INDEX = {"expressions", "_table_bound_expressions", "unique"}  # unique: SQLite says 0 for False
 _IGNORED = _LINKS | _ORDER | _LEFTOVERS | _APART
-_OURS = {"_reflected", "_references", "_emitted", "_dialect"}  # what a CustomTable adds
+_OURS = {KEY}  # what a CustomTable adds
 _IGNORED_OF_TABLE = _IGNORED | _OURS | {"metadata", "fullname"}
 _PERMITTED = {"use_alter"}  # True while the referenced table is not loaded
 

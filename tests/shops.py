@@ -65,7 +65,7 @@ def _write_emitted() -> None:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from lazy_alchemy._generate import generate
+    from lazy_alchemy._cli.module_file import generate
 
     from .databases import MariaDBServer, PostgreSQLServer, SQLiteServer, database_on
 

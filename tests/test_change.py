@@ -13,14 +13,14 @@ from sqlalchemy.orm import DeclarativeBase, Session, registry, relationship
 from sqlalchemy.schema import CreateTable
 
 from lazy_alchemy import CustomTable, LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
-from lazy_alchemy._typeinfo import TypeInfo
+from lazy_alchemy._schema.types import TypeInfo
 
 from .fakes import FakeReflector, Gate, Started, Watched, info, together
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy._schema.tables import TableInfo
 
     from .databases import Database
 
@@ -494,7 +494,7 @@ def test_interruption_in_the_middle_of_a_replacement_leaves_nothing_half_made(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A KeyboardInterrupt while tables are being replaced is raised, and the next access builds what is missing."""
-    from lazy_alchemy import _built
+    from lazy_alchemy._catalog import metadata as _built
 
     fake = FakeReflector(info("parent"), info("child", refers={"parent_id": "parent"}))
     lazy = get_lazy_class(engine, reflector=fake)
@@ -525,7 +525,7 @@ def test_interruption_in_the_middle_of_a_replacement_leaves_nothing_half_made(
 
 def test_nobody_gets_a_table_under_construction(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a table is being built, others wait for it or do without it, and no accessor hands it out half made."""
-    from lazy_alchemy import _built
+    from lazy_alchemy._catalog import metadata as _built
 
     lazy = get_lazy_class(engine, reflector=FakeReflector(info("a"), info("b")))
     cached = lazy.b

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazy_alchemy._generate import generate
+from lazy_alchemy._cli.module_file import generate
 
 from .databases import QueryCounter
 from .shops import open_shop

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, Engine, event
 
-from lazy_alchemy import __version__, _cli
-from lazy_alchemy._cli_app import app
-from lazy_alchemy._cli_text import printable, redact
+from lazy_alchemy import __version__
+from lazy_alchemy._cli import main as _cli
+from lazy_alchemy._cli.app import app
+from lazy_alchemy._cli.text import printable
+from lazy_alchemy._secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     """Run the real command in a process of its own, with nobody's COLUMNS."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     return subprocess.run(
-        [sys.executable, "-m", "lazy_alchemy._cli", *arguments],
+        [sys.executable, "-m", "lazy_alchemy._cli.main", *arguments],
         capture_output=True,
         env={**inherited, "PYTHONIOENCODING": "utf-8", **environment},
         text=True,
@@ -55,7 +57,7 @@ def on_a_terminal(width: int, *arguments: str) -> str:
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 200, width, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "lazy_alchemy._cli", *arguments],
+        [sys.executable, "-m", "lazy_alchemy._cli.main", *arguments],
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -153,7 +155,7 @@ class TestCommand:
     @pytest.mark.parametrize("missing", ["typer", "rich"])
     def test_missing_extra(self, missing: str) -> None:
         """Without the `cli` extra the command says in one line what to install, and fails."""
-        program = f"import sys; sys.modules[{missing!r}] = None; from lazy_alchemy._cli import main; main()"
+        program = f"import sys; sys.modules[{missing!r}] = None; from lazy_alchemy._cli.main import main; main()"
 
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
@@ -583,7 +585,7 @@ def test_a_full_disk_is_said_in_one_line(sqlite_db: Database) -> None:
     sqlite_db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         result = subprocess.run(
-            [sys.executable, "-m", "lazy_alchemy._cli", "tables", str(sqlite_db.url)],
+            [sys.executable, "-m", "lazy_alchemy._cli.main", "tables", str(sqlite_db.url)],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import URL, MetaData, create_engine, inspect
 
 from lazy_alchemy import get_lazy_class
-from lazy_alchemy._demo import PROGRAM, Step, measure, measure_again, perform
-from lazy_alchemy._demo_schema import USED, create_shop, foreign_keys
+from lazy_alchemy._cli.demo import PROGRAM, Step, measure, measure_again, perform
+from lazy_alchemy._cli.demo_schema import USED, create_shop, foreign_keys
 
 from .databases import count_queries, warm
 
@@ -33,7 +33,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def output(directory: Path) -> str:
     """What the real command prints, on a terminal of 200 columns that it does not know to be one."""
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "lazy_alchemy._cli", "demo"],
+        [sys.executable, "-W", "error", "-m", "lazy_alchemy._cli.main", "demo"],
         capture_output=True,
         env={**os.environ, "TMPDIR": str(directory), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"},
         text=True,

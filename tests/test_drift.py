@@ -26,7 +26,7 @@ from lazy_alchemy import (
     LazyTable,
     ModelError,
 )
-from lazy_alchemy._drift import differences
+from lazy_alchemy._accessors.drift import differences
 from lazy_alchemy.emitters import MappedModel, RowModel, omitted
 
 from .databases import count_queries, warm

@@ -14,9 +14,10 @@ from sqlalchemy import create_engine, event, select
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Session
 
-from lazy_alchemy import _cli_generate, get_lazy_class
-from lazy_alchemy._drift import outgrown
-from lazy_alchemy._generate import generate, write
+from lazy_alchemy import get_lazy_class
+from lazy_alchemy._accessors.drift import outgrown
+from lazy_alchemy._cli import generate as _cli_generate
+from lazy_alchemy._cli.module_file import generate, write
 from lazy_alchemy.emitters.source import is_generated
 
 from .databases import count_queries, warm

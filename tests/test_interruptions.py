@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lazy_alchemy import LazyDB, get_lazy_class
-from lazy_alchemy._built import BuiltTables
-from lazy_alchemy._entries import Entries
-from lazy_alchemy._locks import Flight
+from lazy_alchemy._catalog.entries import Entries
+from lazy_alchemy._catalog.metadata import BuiltTables
+from lazy_alchemy._concurrency.flights import Flight
 
 from .fakes import FakeReflector, Started, Watched, info
 

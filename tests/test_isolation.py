@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import StaticPool
 
 from lazy_alchemy import LazyDB, TableNotFoundError, get_lazy_class
-from lazy_alchemy._holders import Holders
+from lazy_alchemy._catalog.pools import Holders
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 

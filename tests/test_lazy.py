@@ -12,13 +12,12 @@ from lazy_alchemy import (
     LazyDB,
     LazyTable,
     TableNotFoundError,
-    _accessors,
-    _async,
     _built,
     _entries,
     get_async_lazy_class,
     get_lazy_class,
 )
+from lazy_alchemy._accessors import threaded
 
 from .databases import count_queries, warm
 from .workload import table_name
@@ -164,7 +163,7 @@ def test_second_access_takes_no_lock_and_looks_at_no_clock(graph: Graph, monkeyp
         clock.append(time.monotonic())
         return clock[-1]
 
-    for module in (_accessors, _async):
+    for module in (awaited, threaded):
         monkeypatch.setattr(module, "monotonic", monotonic)
     monkeypatch.setattr(lazy._catalog._flights, "lock", Forbidden())
     assert [lazy.t0050, lazy["t0050"], lazy.get("t0050"), declared.fifty] == tables[:4]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy._schema.tables import TableInfo
 
     from .databases import Database
 

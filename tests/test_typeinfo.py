@@ -17,8 +17,8 @@ from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._tableinfo import ColumnInfo, TableInfo, TableKind
-from lazy_alchemy._typeinfo import TypeInfo
+from lazy_alchemy._schema.tables import ColumnInfo, TableInfo, TableKind
+from lazy_alchemy._schema.types import TypeInfo
 
 from .oracle import differences
 

@@ -10,10 +10,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lazy_alchemy._accessors import LazyDB
-    from lazy_alchemy._async import AsyncLazyDBAccessor
-    from lazy_alchemy._catalog import CacheInfo
-    from lazy_alchemy._columns import Columns
+    from lazy_alchemy._accessors.awaited import AsyncLazyDBAccessor
+    from lazy_alchemy._accessors.columns import Columns
+    from lazy_alchemy._accessors.factories import get_async_lazy_class, get_lazy_class
+    from lazy_alchemy._accessors.lazy_table import LazyTable
+    from lazy_alchemy._accessors.registry import LazyDBMeta
+    from lazy_alchemy._accessors.threaded import LazyDB
+    from lazy_alchemy._catalog.catalog import CacheInfo
     from lazy_alchemy._errors import (
         DriftError,
         DriftWarning,
@@ -23,11 +26,9 @@ if TYPE_CHECKING:
         TableNotFoundError,
         UnknownTypeWarning,
     )
-    from lazy_alchemy._factories import get_async_lazy_class, get_lazy_class
-    from lazy_alchemy._protocols import Cache, CacheEntry, ModelEmitter, Reflector, TableKey
-    from lazy_alchemy._registry import LazyDBMeta, LazyTable
-    from lazy_alchemy._tableinfo import TableInfo, TableKind
-    from lazy_alchemy._tables import CustomTable
+    from lazy_alchemy._protocols import Cache, CacheEntry, Reflector, TableKey
+    from lazy_alchemy._schema.tables import TableInfo, TableKind
+    from lazy_alchemy._tables import CustomTable, ModelEmitter
 
 __version__ = "3.0.0"
 
@@ -59,29 +60,29 @@ __all__ = [
 ]
 
 _WHERE = {
-    "AsyncLazyDBAccessor": "_async",
+    "AsyncLazyDBAccessor": "_accessors.awaited",
     "Cache": "_protocols",
     "CacheEntry": "_protocols",
-    "CacheInfo": "_catalog",
-    "Columns": "_columns",
+    "CacheInfo": "_catalog.catalog",
+    "Columns": "_accessors.columns",
     "CustomTable": "_tables",
     "DriftError": "_errors",
     "DriftWarning": "_errors",
     "LazyAlchemyError": "_errors",
-    "LazyDB": "_accessors",
-    "LazyDBMeta": "_registry",
-    "LazyTable": "_registry",
-    "ModelEmitter": "_protocols",
+    "LazyDB": "_accessors.threaded",
+    "LazyDBMeta": "_accessors.registry",
+    "LazyTable": "_accessors.lazy_table",
+    "ModelEmitter": "_tables",
     "ModelError": "_errors",
     "ReflectionError": "_errors",
     "Reflector": "_protocols",
-    "TableInfo": "_tableinfo",
+    "TableInfo": "_schema.tables",
     "TableKey": "_protocols",
-    "TableKind": "_tableinfo",
+    "TableKind": "_schema.tables",
     "TableNotFoundError": "_errors",
     "UnknownTypeWarning": "_errors",
-    "get_async_lazy_class": "_factories",
-    "get_lazy_class": "_factories",
+    "get_async_lazy_class": "_accessors.factories",
+    "get_lazy_class": "_accessors.factories",
 }
 
 

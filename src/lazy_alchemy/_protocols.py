@@ -1,23 +1,18 @@
-"""The three contracts that a user may fulfil in their own way: Reflector, Cache and ModelEmitter."""
+"""The contracts of what reads a database's schema and of what keeps it: Reflector and Cache."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-from typing_extensions import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from sqlalchemy import Connection, Dialect
 
-    from lazy_alchemy._tableinfo import TableInfo, TableKind
-    from lazy_alchemy._tables import CustomTable
+    from lazy_alchemy._schema.tables import TableInfo, TableKind
 
-__all__ = ["Cache", "CacheEntry", "ConnectionAware", "ModelEmitter", "Reflector", "TableKey"]
-
-T_co = TypeVar("T_co", covariant=True)
+__all__ = ["Cache", "CacheEntry", "ConnectionAware", "Reflector", "TableKey"]
 
 
 class TableKey(NamedTuple):
@@ -129,19 +124,4 @@ class Cache(Protocol):
 
     def clear(self, database: str) -> None:
         """Forget every entry whose key's ``database`` is this one."""
-        ...
-
-
-class ModelEmitter(Protocol[T_co]):
-    """Makes something out of a table: a class, or source code. It does no I/O.
-
-    ``CustomTable.emit`` keeps what a hashable emitter returned, so equal emitters must return equal things.
-    """
-
-    def emit(self, table: CustomTable[Any, Any, Any]) -> T_co:  # Any: of whatever table
-        """Return what this emitter makes of ``table``.
-
-        Raises:
-            ModelError: The table cannot be made into it.
-        """
         ...

@@ -1,49 +1,45 @@
-"""``CustomTable``: a SQLAlchemy Table that knows what was reflected, and the models made of it. No I/O."""
+"""``CustomTable``, the Table that an accessor gives, and ``ModelEmitter``, what can be made of it. No I/O."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from typing import TYPE_CHECKING, Any, Generic, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, cast, overload
 
-from sqlalchemy import Column, Table
 from typing_extensions import TypeVar
 
-from lazy_alchemy._locks import survive_fork
+from lazy_alchemy._reflected import ReflectedTable, declared_class, emit_once, emitted_from, emitting, is_complete
+from lazy_alchemy._type_parameters import ChangeT_co, ColumnsT_co, InsertT_co, ModelT_co, RowT_co
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from pydantic import BaseModel
-    from sqlalchemy.sql.base import ReadOnlyColumnCollection
+    from sqlalchemy import Column, Table
     from sqlmodel import SQLModel
 
-    from lazy_alchemy._protocols import ModelEmitter
-    from lazy_alchemy._tableinfo import TableInfo
+__all__ = ["CustomTable", "ModelEmitter"]
 
-__all__ = ["CustomTable"]
-
-# Covariant, so that a table of known columns and models is also one of any: what takes a CustomTable takes it.
-_ColumnsT_co = TypeVar(
-    "_ColumnsT_co",
-    bound="ReadOnlyColumnCollection[str, Column[Any]]",
-    default="ReadOnlyColumnCollection[str, Column[Any]]",
-    covariant=True,
-)
-_RowT_co = TypeVar("_RowT_co", bound="BaseModel", default="BaseModel", covariant=True)
-_ModelT_co = TypeVar("_ModelT_co", bound="SQLModel", default="SQLModel", covariant=True)
-_InsertT_co = TypeVar("_InsertT_co", bound="BaseModel", default="BaseModel", covariant=True)
-_ChangeT_co = TypeVar("_ChangeT_co", bound="BaseModel", default="BaseModel", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 _T = TypeVar("_T")
 _BaseModelT = TypeVar("_BaseModelT", bound="SQLModel")
 
-# Emitting is rare and takes milliseconds; one lock for all tables keeps "the same call gives the same class" under
-# threads.
-_emitting = threading.RLock()
-survive_fork(_emitting.acquire, _emitting.release)
+
+class ModelEmitter(Protocol[T_co]):
+    """Makes something out of a table: a class, or source code. It does no I/O.
+
+    ``CustomTable.emit`` keeps what a hashable emitter returned, so equal emitters must return equal things.
+    """
+
+    def emit(self, table: CustomTable[Any, Any, Any]) -> T_co:  # Any: of whatever table
+        """Return what this emitter makes of ``table``.
+
+        Raises:
+            ModelError: The table cannot be made into it.
+        """
+        ...
 
 
-class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co]):
+class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]):
     """A ``sqlalchemy.Table`` that an accessor loaded.
 
     ``users.username`` is ``users.c.username`` unless a Table has an attribute of that name (``users.name`` is the
@@ -63,7 +59,7 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         Raises:
             AttributeError: There is no such column.
         """
-        if not name.startswith("_") and "_reflected" in self.__dict__:
+        if not name.startswith("_") and is_complete(self):
             try:
                 return self.c[name]
             except KeyError:
@@ -74,41 +70,18 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         hint = f"; the column is table.c[{name!r}]" if name in columns else ""
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Any: as in object.__getstate__. The emitted classes are in no module where unpickling would find them.
-        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[no-untyped-call]
-        state.pop("_emitted", None)
-        state.pop("_declarations", None)
-        return state
-
-    @property
-    def reflected(self) -> TableInfo:
-        """What the reflector found out about the table."""
-        info: TableInfo = self.__dict__["_reflected"]
-        return info
-
     def emit(self, emitter: ModelEmitter[_T]) -> _T:
         """Return what ``emitter`` makes of this table; for equal hashable emitters it is made once. No round trip.
 
         Raises:
             ModelError: The table cannot be made into it.
         """
-        emitted: dict[ModelEmitter[_T], _T] = vars(self).setdefault("_emitted", {})
-        try:
-            return emitted[emitter]
-        except KeyError:
-            pass
-        except TypeError:  # not hashable, or holding something that is not
-            return emitter.emit(self)  # pyright: ignore[reportArgumentType]  # it takes ours for the stub's
-        with _emitting:
-            if emitter not in emitted:
-                emitted[emitter] = emitter.emit(self)  # pyright: ignore[reportArgumentType]  # likewise
-            return emitted[emitter]
+        return emit_once(self, emitter)
 
     @overload
-    def as_pydantic(self, *, partial: Literal[False] = False) -> type[_RowT_co]: ...
+    def as_pydantic(self, *, partial: Literal[False] = False) -> type[RowT_co]: ...
     @overload
-    def as_pydantic(self, *, partial: Literal[True]) -> type[_ChangeT_co]: ...
+    def as_pydantic(self, *, partial: Literal[True]) -> type[ChangeT_co]: ...
     @overload
     def as_pydantic(self, *, partial: bool) -> type[BaseModel]: ...
     def as_pydantic(self, *, partial: bool = False) -> type[BaseModel]:
@@ -119,14 +92,14 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         """
         return self._pydantic("partial" if partial else "row")
 
-    def as_pydantic_partial(self) -> type[_ChangeT_co]:
+    def as_pydantic_partial(self) -> type[ChangeT_co]:
         """Return a Pydantic model in which every field is optional, as PATCH wants it.
 
         What was sent is told from what was not by ``model_dump(exclude_unset=True)``.
         """
         return self._pydantic("partial")
 
-    def as_pydantic_insert(self) -> type[_InsertT_co]:
+    def as_pydantic_insert(self) -> type[InsertT_co]:
         """Return a Pydantic model of a row to be inserted, as POST wants it.
 
         What the database fills in (identity, autoincrement, a server default) is optional, what it computes is left
@@ -140,7 +113,7 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         *,
         base: None = None,
         primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
-    ) -> type[_ModelT_co]: ...
+    ) -> type[ModelT_co]: ...
     @overload
     def as_sqlmodel(
         self,
@@ -214,7 +187,7 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
 
     def _pydantic(self, shape: str) -> type[Any]:  # Any: a made class, or the declared one
         try:
-            model: type[Any] = self.__dict__["_emitted"]["PydanticEmitter", shape]
+            model: type[Any] = emitted_from(self)["PydanticEmitter", shape]
         except KeyError:
             model = self._emit_once("PydanticEmitter", shape=shape)
         return model
@@ -226,7 +199,7 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         if isinstance(primary_key, list):
             primary_key = tuple(cast("list[object]", primary_key))
         try:
-            made: type[Any] = self.__dict__["_emitted"][emitter, base, relationships, primary_key]
+            made: type[Any] = emitted_from(self)[emitter, base, relationships, primary_key]
         except (KeyError, TypeError):
             made = self._emit_once(emitter, base=base, relationships=relationships, primary_key=primary_key)
         return made
@@ -238,19 +211,18 @@ class CustomTable(Table, Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co
         """
         call = (emitter, *map(_hashable, options.values()))
         try:
-            return self.__dict__["_emitted"][call]
+            return emitted_from(self)[call]
         except (KeyError, TypeError):
             pass
         # The first import included: a child that is forked in the middle of one waits for it for ever.
-        with _emitting:
+        with emitting:
             from lazy_alchemy import emitters
-            from lazy_alchemy._declarations import declared_class
 
-            emitted = declared_class(self, emitter, options)  # pyright: ignore[reportArgumentType]  # likewise
+            emitted = declared_class(self, emitter, options)
             if emitted is None:
                 emitted = self.emit(getattr(emitters, emitter)(**options))
             with contextlib.suppress(TypeError):  # an option that cannot be hashed
-                self.__dict__.setdefault("_emitted", {})[call] = emitted
+                emitted_from(self)[call] = emitted
             return emitted
 
 

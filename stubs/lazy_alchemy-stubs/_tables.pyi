@@ -2,41 +2,34 @@
 # SQLAlchemy 2.0 takes no argument.)
 
 from collections.abc import Collection, Mapping
-from typing import Any, Generic, Literal, overload
+from typing import Any, Generic, Literal, Protocol, overload
 
 from pydantic import BaseModel
 from sqlalchemy import Column, Table
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import SQLModel
 from typing_extensions import TypeVar
 
-from lazy_alchemy._protocols import ModelEmitter
-from lazy_alchemy._tableinfo import TableInfo
+from lazy_alchemy._schema.tables import TableInfo
+from lazy_alchemy._type_parameters import ChangeT_co, ColumnsT_co, InsertT_co, ModelT_co, RowT_co
 
-__all__ = ["CustomTable"]
+__all__ = ["CustomTable", "ModelEmitter"]
 
-_ColumnsT_co = TypeVar(
-    "_ColumnsT_co",
-    bound=ReadOnlyColumnCollection[str, Column[Any]],
-    default=ReadOnlyColumnCollection[str, Column[Any]],
-    covariant=True,
-)
-_RowT_co = TypeVar("_RowT_co", bound=BaseModel, default=BaseModel, covariant=True)
-_ModelT_co = TypeVar("_ModelT_co", bound=SQLModel, default=SQLModel, covariant=True)
-_InsertT_co = TypeVar("_InsertT_co", bound=BaseModel, default=BaseModel, covariant=True)
-_ChangeT_co = TypeVar("_ChangeT_co", bound=BaseModel, default=BaseModel, covariant=True)
+_T_co = TypeVar("_T_co", covariant=True)
 _T = TypeVar("_T")
 _SQLModelT = TypeVar("_SQLModelT", bound=SQLModel)
 
+class ModelEmitter(Protocol[_T_co]):
+    def emit(self, table: CustomTable[Any, Any, Any]) -> _T_co: ...
+
 # SQLAlchemy 2.0's Table is not generic; there the two properties say what 2.1 knows from the argument.
 class CustomTable(
-    Table[_ColumnsT_co],  # type: ignore[type-arg, unused-ignore]
-    Generic[_ColumnsT_co, _RowT_co, _ModelT_co, _InsertT_co, _ChangeT_co],
+    Table[ColumnsT_co],  # type: ignore[type-arg, unused-ignore]
+    Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co],
 ):
     @property
-    def c(self) -> _ColumnsT_co: ...
+    def c(self) -> ColumnsT_co: ...
     @property
-    def columns(self) -> _ColumnsT_co: ...
+    def columns(self) -> ColumnsT_co: ...
     # SQLAlchemy's raises.
     def __bool__(self) -> Literal[True]: ...  # pyright: ignore[reportIncompatibleMethodOverride]
     # Every other attribute is a column; typed code says `table.c.name`.
@@ -45,20 +38,20 @@ class CustomTable(
     def reflected(self) -> TableInfo: ...
     def emit(self, emitter: ModelEmitter[_T]) -> _T: ...
     @overload
-    def as_pydantic(self, *, partial: Literal[False] = False) -> type[_RowT_co]: ...
+    def as_pydantic(self, *, partial: Literal[False] = False) -> type[RowT_co]: ...
     @overload
-    def as_pydantic(self, *, partial: Literal[True]) -> type[_ChangeT_co]: ...
+    def as_pydantic(self, *, partial: Literal[True]) -> type[ChangeT_co]: ...
     @overload
     def as_pydantic(self, *, partial: bool) -> type[BaseModel]: ...
-    def as_pydantic_partial(self) -> type[_ChangeT_co]: ...
-    def as_pydantic_insert(self) -> type[_InsertT_co]: ...
+    def as_pydantic_partial(self) -> type[ChangeT_co]: ...
+    def as_pydantic_insert(self) -> type[InsertT_co]: ...
     @overload
     def as_sqlmodel(
         self,
         *,
         base: None = None,
         primary_key: Collection[str] | Mapping[Any, Collection[str]] = ...,
-    ) -> type[_ModelT_co]: ...
+    ) -> type[ModelT_co]: ...
     @overload
     def as_sqlmodel(
         self,

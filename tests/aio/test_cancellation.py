@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
 from lazy_alchemy import AsyncLazyDBAccessor, ReflectionError
-from lazy_alchemy._locks import in_thread
+from lazy_alchemy._concurrency.loops import in_thread
 from tests.fakes import FakeReflector, Watched, collecting_only_what_is_new, info
 
 from .ways import (

@@ -356,13 +356,13 @@ def _imports(path: Path) -> set[str]:
 
 
 def test_one_module_knows_of_event_loops() -> None:
-    """No module but `_locks` imports asyncio, anyio, trio or sniffio."""
+    """No module but `_concurrency/loops.py` imports asyncio, anyio, trio or sniffio."""
     knowing = {
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")
         if {name.partition(".")[0] for name in _imports(path)} & {"asyncio", "anyio", "trio", "sniffio", "uvloop"}
     }
-    assert {"_locks.py"} == knowing
+    assert {"_concurrency/loops.py"} == knowing
 
 
 def test_import_brings_no_event_loop() -> None:

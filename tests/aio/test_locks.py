@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 import lazy_alchemy
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB, ReflectionError
-from lazy_alchemy._locks import Flight, SingleFlight
+from lazy_alchemy._concurrency.flights import Flight, SingleFlight
 from tests.fakes import FakeReflector, Started, Watched, info
 
 from .ways import THREADED, flights, run_in, until

@@ -23,7 +23,7 @@ from sqlalchemy import Engine, MetaData, Table, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import LazyDB, LazyTable, get_async_lazy_class, get_lazy_class
-from lazy_alchemy._generate import generate
+from lazy_alchemy._cli.module_file import generate
 from tests.workload import table_name
 
 from . import fresh

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
 from lazy_alchemy import get_lazy_class
-from lazy_alchemy.emitters._array_text import parse_array
+from lazy_alchemy.emitters._values.array_text import parse_array
 
 if TYPE_CHECKING:
     from tests.databases import Database

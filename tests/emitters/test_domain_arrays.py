@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
 from lazy_alchemy import TableInfo, get_lazy_class
-from lazy_alchemy._drift import differences
+from lazy_alchemy._accessors.drift import differences
 from lazy_alchemy.emitters import DataclassEmitter, TypedDictEmitter
 from lazy_alchemy.emitters.source import module_source
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import DeclarativeBase
 from sqlmodel import SQLModel
 
-from lazy_alchemy.emitters._names import class_name, field_names
+from lazy_alchemy.emitters._fields.names import class_name, field_names
 
 PRINTABLE = st.characters(exclude_categories=["C", "Zl", "Zp"])
 NAMES = st.one_of(

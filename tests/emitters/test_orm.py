@@ -554,7 +554,7 @@ def test_the_same_call_makes_no_emitter(users: CustomTable, kind: str, monkeypat
     """An emitter takes longer to make than the second call may take, also where its options are in a list or a set."""
     calls = [{"relationships": [users]}, {"relationships": {users}}, {"primary_key": ["id"]}, {}]
     first = [make(users, kind, **options) for options in calls]
-    monkeypatch.setattr("lazy_alchemy.emitters._mapping.MappedEmitter.__post_init__", None)
+    monkeypatch.setattr("lazy_alchemy.emitters._mapped.mapping.MappedEmitter.__post_init__", None)
     assert first == [make(users, kind, **options) for options in calls]
 
 

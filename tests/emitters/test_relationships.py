@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lazy_alchemy import CustomTable, LazyDB, get_async_lazy_class, get_lazy_class
-from lazy_alchemy._built import BuiltTables
+from lazy_alchemy._catalog.metadata import BuiltTables
 from lazy_alchemy._errors import ModelError
-from lazy_alchemy._tableinfo import ColumnInfo, ForeignKeyInfo, KeyInfo, TableInfo, TableKind, TypeInfo
+from lazy_alchemy._reflected import emitted_from
+from lazy_alchemy._schema.tables import ColumnInfo, ForeignKeyInfo, KeyInfo, TableInfo, TableKind, TypeInfo
 from lazy_alchemy.emitters import ORMEmitter, SQLModelEmitter
 from tests.databases import count_queries, warm
 
@@ -633,7 +634,7 @@ def test_related_classes_go_when_nobody_holds_them(db: Database, lazy: LazyDB, k
     models = Models(kind, lazy, "users", "orders")
     gone = [weakref.ref(models.users), weakref.ref(models.orders)]
     for table in models.tables:
-        vars(table)["_emitted"].clear()
+        emitted_from(table).clear()
     gc.collect()
     assert [None, None] == [one() for one in gone]
 

@@ -22,10 +22,11 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB, ModelError
-from lazy_alchemy._declarations import declared_columns
-from lazy_alchemy._drift import differences
-from lazy_alchemy._generate import generate
-from lazy_alchemy.emitters import SourceEmitter, _source_models, source
+from lazy_alchemy._accessors.drift import differences
+from lazy_alchemy._accessors.type_arguments import declared_columns
+from lazy_alchemy._cli.module_file import generate
+from lazy_alchemy.emitters import SourceEmitter, source
+from lazy_alchemy.emitters._source import classes
 from lazy_alchemy.emitters.source import module_source
 from tests.databases import LEAN
 from tests.schemas import AWKWARD
@@ -321,5 +322,5 @@ class TestEmitter:
         collection = {name for name in dir(ReadOnlyColumnCollection) if not name.startswith("_")}
         accessors = {name for cls in (LazyDB, AsyncLazyDBAccessor) for name in dir(cls) if not name.startswith("_")}
 
-        assert set() == collection - _source_models._COLLECTION
+        assert set() == collection - classes._COLLECTION
         assert set() == accessors - source._ACCESSOR

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
-from lazy_alchemy.emitters._types import python_type
+from lazy_alchemy.emitters._fields.python_types import python_type
 
 from . import load
 

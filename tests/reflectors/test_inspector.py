@@ -15,9 +15,9 @@ from sqlalchemy.exc import SAWarning
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from lazy_alchemy._build import build_table
+from lazy_alchemy._catalog.building import build_table
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._tableinfo import TableInfo, TableKind
+from lazy_alchemy._schema.tables import TableInfo, TableKind
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector, _sqlite
 from tests import schemas
 from tests.databases import NAMES, count_queries, database_on, require, warm

@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.types import UserDefinedType
 
-from lazy_alchemy._build import build_table
-from lazy_alchemy._tableinfo import TableKind
+from lazy_alchemy._catalog.building import build_table
+from lazy_alchemy._schema.tables import TableKind
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
-from lazy_alchemy.reflectors import _postgresql_sql as sql
+from lazy_alchemy.reflectors._postgresql import statement as sql
 from tests import schemas
 from tests.databases import count_queries, database_on, require, warm
 from tests.oracle import assert_equal
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy._schema.tables import TableInfo
     from tests.conftest import Graphs
     from tests.databases import Database, Server
     from tests.schemas import Contents

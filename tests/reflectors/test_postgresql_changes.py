@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from lazy_alchemy.reflectors import PostgresReflector
-from lazy_alchemy.reflectors import _postgresql_sql as sql
+from lazy_alchemy.reflectors._postgresql import statement as sql
 from tests.databases import warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lazy_alchemy._tableinfo import TableInfo
+    from lazy_alchemy._schema.tables import TableInfo
     from tests.databases import Database
 
 ONE = """

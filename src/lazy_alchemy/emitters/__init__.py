@@ -10,26 +10,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .bases import AnyValue as AnyValue
-    from .bases import ArrayText as ArrayText
-    from .bases import Base64 as Base64
-    from .bases import BitText as BitText
-    from .bases import CharacterSet as CharacterSet
-    from .bases import Duration as Duration
-    from .bases import HstoreText as HstoreText
-    from .bases import MappedModel as MappedModel
-    from .bases import MySQLBoolean as MySQLBoolean
-    from .bases import NestedArray as NestedArray
-    from .bases import OffsetTime as OffsetTime
-    from .bases import RangeOf as RangeOf
-    from .bases import RowModel as RowModel
-    from .bases import omitted as omitted
-    from .dataclass import DataclassEmitter as DataclassEmitter
-    from .orm import ORMEmitter as ORMEmitter
-    from .pydantic import PydanticEmitter as PydanticEmitter
-    from .source import SourceEmitter as SourceEmitter
-    from .sqlmodel import SQLModelEmitter as SQLModelEmitter
-    from .typeddict import TypedDictEmitter as TypedDictEmitter
+    from lazy_alchemy.emitters.bases import AnyValue as AnyValue
+    from lazy_alchemy.emitters.bases import ArrayText as ArrayText
+    from lazy_alchemy.emitters.bases import Base64 as Base64
+    from lazy_alchemy.emitters.bases import BitText as BitText
+    from lazy_alchemy.emitters.bases import CharacterSet as CharacterSet
+    from lazy_alchemy.emitters.bases import Duration as Duration
+    from lazy_alchemy.emitters.bases import HstoreText as HstoreText
+    from lazy_alchemy.emitters.bases import MappedModel as MappedModel
+    from lazy_alchemy.emitters.bases import MySQLBoolean as MySQLBoolean
+    from lazy_alchemy.emitters.bases import NestedArray as NestedArray
+    from lazy_alchemy.emitters.bases import OffsetTime as OffsetTime
+    from lazy_alchemy.emitters.bases import RangeOf as RangeOf
+    from lazy_alchemy.emitters.bases import RowModel as RowModel
+    from lazy_alchemy.emitters.bases import omitted as omitted
+    from lazy_alchemy.emitters.dataclass import DataclassEmitter as DataclassEmitter
+    from lazy_alchemy.emitters.orm import ORMEmitter as ORMEmitter
+    from lazy_alchemy.emitters.pydantic import PydanticEmitter as PydanticEmitter
+    from lazy_alchemy.emitters.source import SourceEmitter as SourceEmitter
+    from lazy_alchemy.emitters.sqlmodel import SQLModelEmitter as SQLModelEmitter
+    from lazy_alchemy.emitters.typeddict import TypedDictEmitter as TypedDictEmitter
 
 __all__ = [
     "AnyValue",

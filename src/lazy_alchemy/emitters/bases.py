@@ -15,14 +15,14 @@ from pydantic_core import core_schema
 from sqlmodel import SQLModel
 from typing_extensions import Self
 
-from ._array_text import ArrayText
-from ._arrays import NestedArray
-from ._checks import refusal
-from ._encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean
-from ._ranges import RangeOf
-from ._sources import readable
-from ._texts import CharacterSet
-from ._times import Duration, OffsetTime
+from lazy_alchemy.emitters._values.array_text import ArrayText
+from lazy_alchemy.emitters._values.arrays import NestedArray
+from lazy_alchemy.emitters._values.checks import refusal
+from lazy_alchemy.emitters._values.encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean
+from lazy_alchemy.emitters._values.inputs import readable
+from lazy_alchemy.emitters._values.ranges import RangeOf
+from lazy_alchemy.emitters._values.texts import CharacterSet
+from lazy_alchemy.emitters._values.times import Duration, OffsetTime
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lazy_alchemy._errors import ModelError
-
-from ._fields import model_fields
-from ._names import class_name
-from ._typed import TypedEmitter
+from lazy_alchemy.emitters._fields.fields import model_fields
+from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._fields.type_options import TypedEmitter
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

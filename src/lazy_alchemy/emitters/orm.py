@@ -9,9 +9,8 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import DeclarativeBaseNoMeta
 
 from lazy_alchemy._errors import ModelError
-
-from ._mapping import ClassPlan, MappedEmitter
-from ._names import class_name
+from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._mapped.mapping import ClassPlan, MappedEmitter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from lazy_alchemy._errors import ModelError
-
-from ._annotations import Annotations
-from ._checks import NotNull
-from ._fields import ModelField, model_fields
-from ._limits import Limits
-from ._names import class_name
-from ._own_types import OwnTypes
-from ._sources import readable
-from ._types import TypeMap, Unknown
+from lazy_alchemy.emitters._columns.annotations import Annotations
+from lazy_alchemy.emitters._columns.limits import Limits
+from lazy_alchemy.emitters._fields.fields import ModelField, model_fields
+from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._fields.python_types import TypeMap, Unknown
+from lazy_alchemy.emitters._fields.user_types import OwnTypes
+from lazy_alchemy.emitters._values.checks import NotNull
+from lazy_alchemy.emitters._values.inputs import readable
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -15,22 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lazy_alchemy._errors import ModelError
-from lazy_alchemy._tables import CustomTable
-
-from ._fields import model_fields
-from ._names import class_name
-from ._own_types import spelling
-from ._source_models import columns_class, model_class, sqlmodel_class
-from ._source_text import call, class_header, docstring, subscript
-from ._source_types import RESERVED, ModuleScope, Scope, apart
-from ._types import TypeMap, database_name
+from lazy_alchemy._reflected import ReflectedTable
+from lazy_alchemy.emitters._fields.fields import model_fields
+from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._fields.python_types import TypeMap, database_name
+from lazy_alchemy.emitters._fields.user_types import spelling
+from lazy_alchemy.emitters._source.classes import columns_class, model_class, sqlmodel_class
+from lazy_alchemy.emitters._source.layout import call, class_header, docstring, subscript
+from lazy_alchemy.emitters._source.types import RESERVED, ModuleScope, Scope, apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import Column, Table
 
-    from ._fields import ModelField
+    from lazy_alchemy.emitters._fields.fields import ModelField
 
 __all__ = ["HEADER", "Models", "SourceEmitter", "Target", "is_generated", "module_source"]
 
@@ -253,11 +252,11 @@ def _classes(
 
 
 def _is_view(table: Table) -> bool:
-    return isinstance(table, CustomTable) and table.reflected.kind.is_view
+    return isinstance(table, ReflectedTable) and table.reflected.kind.is_view
 
 
 def _registry_class(registry: _Registry, declared: Sequence[_Declared], scope: ModuleScope) -> str:
-    from ._source_text import string
+    from lazy_alchemy.emitters._source.layout import string
 
     top = Scope(scope)
     base = top.name(registry.base)

@@ -10,19 +10,18 @@ from pydantic.fields import FieldInfo
 from sqlmodel import Field, Relationship, SQLModel
 
 from lazy_alchemy._errors import ModelError
-
-from ._annotations import Annotations
-from ._limits import Limits
-from ._mapping import ClassPlan, MappedEmitter
-from ._names import class_name
-from ._sources import readable
+from lazy_alchemy.emitters._columns.annotations import Annotations
+from lazy_alchemy.emitters._columns.limits import Limits
+from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._mapped.mapping import ClassPlan, MappedEmitter
+from lazy_alchemy.emitters._values.inputs import readable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy.orm import registry
 
-    from ._fields import ModelField
+    from lazy_alchemy.emitters._fields.fields import ModelField
 
 __all__ = ["SQLModelEmitter"]
 

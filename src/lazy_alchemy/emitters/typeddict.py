@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from typing_extensions import NotRequired, TypedDict
 
 from lazy_alchemy._errors import ModelError
-
-from ._fields import ModelField, model_fields
-from ._names import class_name
-from ._typed import TypedEmitter
+from lazy_alchemy.emitters._fields.fields import ModelField, model_fields
+from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._fields.type_options import TypedEmitter
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lazy_alchemy._tableinfo import (
+from lazy_alchemy._schema.tables import (
     CheckInfo,
     ColumnInfo,
     ForeignKeyInfo,
@@ -13,7 +13,7 @@ from lazy_alchemy._tableinfo import (
     TableInfo,
     TableKind,
 )
-from lazy_alchemy._typeinfo import Options, TypeInfo
+from lazy_alchemy._schema.types import Options, TypeInfo
 from lazy_alchemy.reflectors.inspector import InspectorReflector
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import NullType
 
-from lazy_alchemy._tableinfo import (
+from lazy_alchemy._schema.tables import (
     CheckInfo,
     ColumnInfo,
     ForeignKeyInfo,
@@ -22,7 +22,7 @@ from lazy_alchemy._tableinfo import (
     TableInfo,
     TableKind,
 )
-from lazy_alchemy._typeinfo import NO_OPTIONS, Options, TypeInfo
+from lazy_alchemy._schema.types import NO_OPTIONS, Options, TypeInfo
 from lazy_alchemy.reflectors._sqlite import ROW_NUMBER
 from lazy_alchemy.reflectors._version import NEWER_LINE
 
@@ -116,8 +116,8 @@ class Batch:
         """Find out what SQLAlchemy leaves out of PostgreSQL's domains; one round trip if there are any."""
         if connection.dialect.name != "postgresql":
             return
-        from lazy_alchemy.reflectors._postgresql_domains import full_types
-        from lazy_alchemy.reflectors._postgresql_types import is_of_domain
+        from lazy_alchemy.reflectors._postgresql.domains import full_types
+        from lazy_alchemy.reflectors._postgresql.types import is_of_domain
 
         names = [
             name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
 
-from lazy_alchemy._tableinfo import TableKind
+from lazy_alchemy._schema.tables import TableKind
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector

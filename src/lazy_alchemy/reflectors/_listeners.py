@@ -13,14 +13,14 @@ from sqlalchemy import MetaData, Table, inspect
 from sqlalchemy.types import NullType
 
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._typeinfo import Options, TypeInfo
+from lazy_alchemy._schema.types import Options, TypeInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Connection
 
-    from lazy_alchemy._tableinfo import ColumnInfo, TableInfo
+    from lazy_alchemy._schema.tables import ColumnInfo, TableInfo
 
 __all__ = ["heard"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from lazy_alchemy._tableinfo import TableKind
+    from lazy_alchemy._schema.tables import TableKind
 
 __all__ = ["ROW_NUMBER", "SQLiteAnswers"]
 

@@ -15,13 +15,13 @@ from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 
-from lazy_alchemy._connections import is_locked
+from lazy_alchemy._drivers import is_locked
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._tableinfo import TableInfo, TableKind
+from lazy_alchemy._schema.tables import TableInfo, TableKind
 from lazy_alchemy.reflectors._batch import Batch
-from lazy_alchemy.reflectors._definitions import Definitions
 from lazy_alchemy.reflectors._kinds import kinds_of, mysql_kinds, views
 from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy.reflectors._mariadb import Definitions
 from lazy_alchemy.reflectors._proxy import ConnectionProxy
 from lazy_alchemy.reflectors._sqlite import SQLiteAnswers
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
-from lazy_alchemy._connections import autocommits
+from lazy_alchemy._drivers import autocommits, error_code
 from lazy_alchemy.reflectors._listeners import heard
-from lazy_alchemy.reflectors._postgresql_sql import OLDEST, read
-from lazy_alchemy.reflectors._postgresql_tables import Tables
-from lazy_alchemy.reflectors._postgresql_types import TypesOf, UncertainError, UnsettledError
+from lazy_alchemy.reflectors._postgresql.statement import OLDEST, read
+from lazy_alchemy.reflectors._postgresql.tables import Tables
+from lazy_alchemy.reflectors._postgresql.types import TypesOf, UncertainError, UnsettledError
 from lazy_alchemy.reflectors._version import NEWER_LINE
 from lazy_alchemy.reflectors.inspector import InspectorReflector
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import Dialect
 
-    from lazy_alchemy._tableinfo import TableInfo
-    from lazy_alchemy.reflectors._postgresql_sql import Facts
+    from lazy_alchemy._schema.tables import TableInfo
+    from lazy_alchemy.reflectors._postgresql.statement import Facts
 
 __all__ = ["PostgresReflector"]
 
@@ -176,9 +176,4 @@ def _may_exist(name: str) -> bool:
 
 def _may_be_ours(error: DBAPIError) -> bool:
     """Return whether the statement itself failed: something it was looking at is gone, or it is not understood."""
-    # Any: each driver has its own way of telling the SQLSTATE
-    original: Any = error.orig
-    state: Any = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if state is None and original.args and isinstance(original.args[0], dict):
-        state = original.args[0].get("C")  # pg8000
-    return str(state)[:2] in ("42", "XX", "0A")
+    return str(error_code(error))[:2] in ("42", "XX", "0A")

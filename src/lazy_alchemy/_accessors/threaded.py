@@ -1,0 +1,224 @@
+"""``LazyDB``: the accessor for code that runs in threads."""
+
+from __future__ import annotations
+
+import math
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
+
+from lazy_alchemy._accessors.base import UNSET, Accessor, Unset, checked_engine
+from lazy_alchemy._tables import CustomTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine
+
+    from lazy_alchemy._accessors.registry import OnDrift
+    from lazy_alchemy._catalog.outcomes import Key
+    from lazy_alchemy._protocols import Cache, Reflector
+
+__all__ = ["LazyDB"]
+
+
+_EXPIRING: Final = "_expiring"
+
+
+class LazyDB(Accessor):
+    """The tables of one database, each loaded when it is first used.
+
+    ``db.users``, ``db["order-items"]`` and ``db.get("users")`` return the table, a ``sqlalchemy.Table``. A name that is
+    also a method or begins with an underscore is reached by item or ``get``. Declare the tables that a typed codebase
+    uses in a subclass::
+
+        class AppDB(LazyDB, schema="public"):
+            users: LazyTable
+            order_items: LazyTable = LazyTable(name="order-items")
+
+    Accessors of one Engine share their tables. All of it may be used by many threads at once.
+    """
+
+    __declarable__ = True
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        cache_ttl: float | None = None,
+        schema: str | Unset | None = UNSET,
+        cache: Cache | None = None,
+        reflector: Reflector | None = None,
+        on_drift: OnDrift | Unset = UNSET,
+    ) -> None:
+        """Make an accessor; nothing is loaded, and no connection is made.
+
+        Args:
+            engine: The database.
+            cache_ttl: Seconds after which a loaded table is checked for a change at its next use; None for never.
+            schema: The schema; None for the connection's default. Left out, it is the class's.
+            cache: Where TableInfos are kept besides. The accessor then shares no tables with others of the engine.
+            reflector: How the database is read. The accessor then shares no tables with others of the engine.
+            on_drift: What is done when a declared table is first used and is not what its annotations say: "warn" (a
+                ``DriftWarning`` that lists each difference), "raise" (a ``DriftError``; columns that are merely not
+                declared only warn), or "ignore". Left out, it is the class's.
+
+        Raises:
+            TypeError: ``engine`` is not an Engine, or another argument is not of its type.
+            ValueError: ``cache_ttl`` is negative or not a number.
+        """
+        super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector, on_drift)
+        self._engine = engine
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self._engine
+
+    # -- Tables
+
+    def get(self, name: str, *, connection: Connection | None = None) -> CustomTable:
+        """Return a table or view.
+
+        Args:
+            name: Its name as the database spells it.
+            connection: Load it, if it is not loaded, on this connection and in its transaction. A table that only this
+                connection may see (temporary, or not committed) is returned and not kept.
+
+        Returns:
+            The table; the same object as long as neither it nor a table that it refers to has changed.
+
+        Raises:
+            TableNotFoundError: It does not exist.
+            ReflectionError: It cannot be loaded.
+            DriftError: It is declared otherwise, and the accessor has ``on_drift="raise"``.
+
+        Round trips: none if it is loaded and has not expired; else those of the reflector (see ``InspectorReflector``).
+        """
+        if connection is not None:
+            key = self._key(name)
+            return self._declared_well(key[1], self._catalog.through(connection, [key], self._ttl)[key])
+        try:
+            table, until = self._hits[name]
+            if self._ttl is None or monotonic() < until:
+                return table
+        except (KeyError, TypeError):  # it is not loaded, or not even hashable
+            pass
+        return self._declared_well(name, self._catalog.table(self._key(name), self._ttl, self))
+
+    def __getitem__(self, name: str) -> CustomTable:
+        """Return the table called ``name``; see ``get``."""
+        return self.get(name)
+
+    def __getattr__(self, name: str) -> CustomTable:
+        """Return the table called ``name``, which must not begin with an underscore; see ``get``."""
+        if name is not _EXPIRING:  # which has no value yet if Python asks before __init__
+            try:
+                table, until = self._expiring[name]
+                if monotonic() < until:
+                    return table
+            except (KeyError, AttributeError):
+                pass
+        if name in type(self).__reserved__ and "_catalog" in vars(self):
+            # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
+            return cast("CustomTable", object.__getattribute__(self, name))  # cast: it does not return
+        if name.startswith("_") or "_catalog" not in vars(self):
+            raise self._no_attribute(name)
+        return self.get(self._table_name(name))
+
+    def _remember(self, key: Key, table: CustomTable, until: float) -> None:
+        if self._awaits_comparison(key[1], table):
+            return
+        super()._remember(key, table, until)
+        for attribute in self._attributes(key[1]):
+            if until == math.inf:
+                # An instance's own attribute is found before __getattr__. What the user has put there stays.
+                if isinstance(vars(self).get(attribute, table), CustomTable):
+                    vars(self)[attribute] = table
+            else:
+                self._expiring[attribute] = table, until
+
+    def _forget(self) -> None:
+        for name in self._hits:
+            for attribute in self._attributes(name):
+                if isinstance(vars(self).get(attribute), CustomTable):
+                    vars(self).pop(attribute, None)
+        self._expiring.clear()
+        super()._forget()
+
+    def _attributes(self, name: str) -> Sequence[str]:
+        cls = type(self)
+        if name in cls.__named__:
+            return [cls.__named__[name]]
+        return [] if name.startswith("_") or name in cls.__reserved__ or name in cls.__tables__ else [name]
+
+    # -- What there is
+
+    def list_tables(self) -> list[str]:
+        """Return the names of the base tables of the schema, sorted; one round trip, each time.
+
+        Raises:
+            ReflectionError: The database cannot be asked.
+        """
+        return [name for name, kind in self._catalog.names(self._schema).items() if not kind.is_view]
+
+    def list_views(self) -> list[str]:
+        """Return the names of the views and materialized views of the schema, sorted; one round trip, each time.
+
+        Raises:
+            ReflectionError: The database cannot be asked.
+        """
+        return [name for name, kind in self._catalog.names(self._schema).items() if kind.is_view]
+
+    # -- Loading and forgetting
+
+    def preload(self, *names: str, connection: Connection | None = None) -> None:
+        """Load those of ``names`` that are not loaded, in one batch.
+
+        Args:
+            names: Names of tables and views.
+            connection: Load them on this connection and in its transaction.
+
+        Raises:
+            TableNotFoundError: Some do not exist; it names them all, and the others are loaded.
+            ReflectionError: Some cannot be loaded; the others are.
+        """
+        keys = [self._key(name) for name in names]
+        if connection is not None:
+            self._catalog.through(connection, keys, self._ttl)
+        elif keys:
+            self._catalog.ensure(keys, self._ttl)
+
+    def preload_all(self) -> None:
+        """Load every table and view of the schema that is not loaded: one round trip more than ``preload`` of them.
+
+        Raises:
+            ReflectionError: Some cannot be loaded; the others are.
+        """
+        names = self._catalog.names(self._schema)
+        self._catalog.ensure(map(self._key, names), self._ttl, ignore_missing=True)
+
+    def refresh(self, *names: str) -> None:
+        """Check ``names`` for changes now, in one batch; without names, every loaded table of the schema.
+
+        Raises:
+            TableNotFoundError: Some do not exist any more.
+            ReflectionError: The database cannot be asked; what was loaded stays as it was.
+        """
+        keys = [self._key(name) for name in names] or self._catalog.loaded(self._schema)
+        if keys:
+            self._catalog.ensure(keys, self._ttl, refresh=True)
+
+    def invalidate(self, name: str) -> None:
+        """Have a table checked for a change at its next use, by all accessors of the engine. No round trip.
+
+        A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
+        """
+        self._shared.invalidate([self._key(name)])
+
+    def invalidate_all(self) -> None:
+        """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
+        self._shared.invalidate(None)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return the names of all tables and views, for completing ``db["``; one round trip."""
+        return list(self._catalog.names(self._schema))

@@ -1,0 +1,54 @@
+"""What a database is called: in messages, and in the keys of caches. No secret is in either."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+
+__all__ = ["database_key", "database_name"]
+
+
+def database_name(engine: Engine) -> str:
+    """Return what messages call the database."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    return url.database or url.host or url.get_backend_name()
+
+
+# Arguments of a URL's query that say which database or schema it leads to, and hold no secret. Only a digest of them is
+# kept.
+_LEADS_TO = frozenset({"host", "port", "dbname", "database", "service", "options", "unix_socket", "uri", "mode"})
+
+
+def database_key(engine: Engine, token: str) -> str:
+    """Return the engine's URL without password and query; two engines whose URLs lead to different databases differ.
+
+    Args:
+        engine: The engine.
+        token: An identifier of this engine alone, which an in-memory SQLite database gets: its URL does not name it.
+    """
+    url = engine.url
+    shown = f"{url.get_backend_name()}://"
+    if url.username:
+        shown += f"{url.username}@"
+    if url.host:
+        shown += url.host
+    if url.port:
+        shown += f":{url.port}"
+    shown += f"/{url.database or ''}"
+    leading = sorted((name, value) for name, value in url.query.items() if name in _LEADS_TO)
+    if leading:
+        shown += f"?{hashlib.sha256(repr(leading).encode()).hexdigest()[:12]}"
+    if url.get_backend_name() == "sqlite" and _in_memory(url):
+        shown += f"#{token}"
+    return shown
+
+
+def _in_memory(url: URL) -> bool:
+    database = url.database or ":memory:"
+    return ":memory:" in database or url.query.get("mode") == "memory" or "mode=memory" in database

@@ -1,0 +1,97 @@
+"""What all accessors of one Engine object share: its catalogs. It does not keep the Engine alive."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event
+
+from lazy_alchemy._catalog.catalog import Catalog
+from lazy_alchemy._catalog.connections import shares_connections
+from lazy_alchemy._catalog.loading import Load
+from lazy_alchemy._catalog.pools import holders_of
+from lazy_alchemy._concurrency.forks import survive_fork
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from lazy_alchemy._catalog.outcomes import Key
+    from lazy_alchemy._protocols import Cache, Reflector
+
+__all__ = ["Shared", "shared_by"]
+
+
+class Shared:
+    """The catalogs of one Engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin with no catalog."""
+        self._token = uuid.uuid4().hex
+        self._holders = holders_of(engine)
+        self._shared: Catalog | None = None
+        self._catalogs: weakref.WeakSet[Catalog] = weakref.WeakSet()
+        if shares_connections(engine.pool):
+            event.listen(engine, "rollback", self._rolled_back)
+            event.listen(engine, "rollback_savepoint", self._rolled_back)
+
+    def _rolled_back(self, *_: object) -> None:
+        for catalog in self._all():
+            catalog.roll_back()
+
+    def catalog(self, engine: Engine, reflector: Reflector | None, cache: Cache | None) -> Catalog:
+        """Return the catalog of all accessors that have neither a reflector nor a cache of their own, or a new one."""
+        private = reflector is not None or cache is not None
+        with _engines_lock:
+            if self._shared is not None and not private:
+                return self._shared
+            load = Load(
+                engine, _reflector_of(engine) if reflector is None else reflector, cache, self._holders, self._token
+            )
+            catalog = Catalog(engine, load)
+            self._catalogs.add(catalog)
+            if not private:
+                self._shared = catalog
+            return catalog
+
+    def _all(self) -> list[Catalog]:
+        with _engines_lock:
+            return list(self._catalogs)
+
+    def invalidate(self, keys: list[Key] | None) -> None:
+        """Invalidate ``keys`` (None: everything) in every catalog of the engine."""
+        for catalog in self._all():
+            catalog.invalidate(keys)
+
+    async def invalidate_async(self, keys: list[Key] | None) -> None:
+        """Do as ``invalidate`` does, in an event loop."""
+        for catalog in self._all():
+            await catalog.invalidate_async(keys)
+
+
+def _reflector_of(engine: Engine) -> Reflector:
+    """Return the best reflector that there is for a database."""
+    if engine.dialect.name == "postgresql":
+        from lazy_alchemy.reflectors import PostgresReflector
+
+        return PostgresReflector()
+    from lazy_alchemy.reflectors import InspectorReflector
+
+    return InspectorReflector()
+
+
+_engines: weakref.WeakKeyDictionary[Engine, Shared] = weakref.WeakKeyDictionary()
+_engines_lock = threading.Lock()
+survive_fork(_engines_lock.acquire, _engines_lock.release)
+
+
+def shared_by(engine: Engine) -> Shared:
+    """Return what the accessors of ``engine`` share."""
+    # The lock is held for the making of a few objects, no I/O; setdefault of a WeakKeyDictionary alone is not atomic.
+    with _engines_lock:
+        shared = _engines.get(engine)
+        if shared is None:
+            shared = _engines[engine] = Shared(engine)
+        return shared

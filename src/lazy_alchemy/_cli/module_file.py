@@ -1,0 +1,177 @@
+"""From a database to a module on disk: what ``lazy-alchemy generate`` does, apart from its arguments and its output."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SAWarning
+
+from lazy_alchemy._catalog.metadata import BuiltTables
+from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError, UnknownTypeWarning
+from lazy_alchemy.emitters.source import HEADER, module_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Engine
+
+    from lazy_alchemy._accessors.threaded import LazyDB
+    from lazy_alchemy._catalog.catalog import Catalog
+    from lazy_alchemy._tables import CustomTable
+    from lazy_alchemy.emitters.source import Models, Target
+
+__all__ = ["ForeignFileError", "differs", "generate", "require_own", "write"]
+
+
+class ForeignFileError(LazyAlchemyError):
+    """A file that nobody generated is where a generated one should go."""
+
+
+def generate(
+    engine: Engine,
+    *,
+    schema: str | None = None,
+    tables: Sequence[str] = (),
+    class_name: str = "AppDB",
+    is_async: bool = False,
+    models: Sequence[Models] = ("pydantic",),
+    target: Target = "2.0",
+    started: Callable[[int], object] | None = None,
+    progress: Callable[[], object] | None = None,
+) -> str:
+    """Return the text of a module for the tables and views of a database.
+
+    Args:
+        engine: The database.
+        schema: The schema; None for the connection's default.
+        tables: The names of the tables and views; empty for all.
+        class_name: What the registry class is called.
+        is_async: Whether it is for asyncio and trio.
+        models: As of ``SourceEmitter``.
+        target: As of ``SourceEmitter``.
+        started: Is called with the number of tables when they are read.
+        progress: Is called after each table.
+
+    What cannot be read is left out with a warning that names it and says why, unless ``tables`` names it or nothing
+    else is there. A column of a type that nobody knows has a warning too.
+
+    Raises:
+        TableNotFoundError: Some of ``tables`` do not exist.
+        ReflectionError: The database, or one of ``tables``, cannot be read.
+        ModelError: An option cannot be.
+
+    Round trips: one for the names, unless ``tables`` says them, and those of one batch of the reflector.
+    """
+    from lazy_alchemy._accessors.threaded import LazyDB
+
+    db = LazyDB(engine, schema=schema)
+    catalog = db._catalog  # pyright: ignore[reportPrivateUsage]  # its public names are tables
+    names = list(dict.fromkeys(tables)) or sorted(catalog.names(schema))
+    with warnings.catch_warnings():
+        # Of a type that nobody knows, which is said below, with the name of the table.
+        warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
+        failures = _preload(db, names)
+    # Not one after another from the accessor, which would look each time at all tables that a table reaches.
+    found = _built(catalog, schema, names, engine.dialect.name, failures)
+    if failures and (tables or not found):
+        raise failures[0]
+    for failure in failures:
+        # One table that nobody can read is no reason to have nothing.
+        warnings.warn(f"Left out: {_reason(failure)}", stacklevel=2)
+    if started is not None:
+        started(len(found))
+    return module_source(
+        found,
+        class_name=class_name,
+        schema=schema,
+        is_async=is_async,
+        models=models,
+        target=target,
+        progress=progress,
+        unknown=lambda said: warnings.warn(said, UnknownTypeWarning, stacklevel=2),
+    )
+
+
+def _preload(db: LazyDB, names: Sequence[str]) -> list[LazyAlchemyError]:
+    """Load tables in one batch, and return why some are not loaded."""
+    try:
+        db.preload(*names)
+    except TableNotFoundError as error:
+        # Of a name that the database lists and does not find: SQLite's "", or one that was dropped meanwhile.
+        rest = [name for name in names if name not in error.names]
+        return [error, *(_preload(db, rest) if rest else [])]
+    except ReflectionError as error:
+        return [error]
+    return []
+
+
+def _reason(failure: LazyAlchemyError) -> str:
+    if isinstance(failure, TableNotFoundError):
+        return f"{', '.join(map(repr, failure.names))} is listed by the database and cannot be found"
+    return str(failure)
+
+
+def _built(
+    catalog: Catalog, schema: str | None, names: Sequence[str], dialect: str, failures: list[LazyAlchemyError]
+) -> list[CustomTable]:
+    """Build what was loaded of ``names``, in their order, and tell ``failures`` of what cannot be. No I/O."""
+    keys = [(schema, name) for name in names]
+    known = catalog.infos(keys)
+    built = BuiltTables(dialect)
+    found: list[CustomTable] = []
+    for key in keys:
+        if key in known:
+            try:
+                found.append(built.table(known[key]))
+            except ReflectionError as error:
+                failures.append(error)
+    return found
+
+
+def require_own(path: Path) -> None:
+    """Refuse to overwrite what nobody generated.
+
+    Raises:
+        ForeignFileError: There is such a file.
+    """
+    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
+        raise ForeignFileError(
+            f"{path} exists and was not generated: it does not begin with {HEADER!r}. Write elsewhere with -o, or"
+            " overwrite it with --force."
+        )
+
+
+def differs(path: Path, text: str) -> bool:
+    """Return whether a file has another content than ``text``, or does not exist.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return not path.exists() or path.read_bytes() != text.encode("utf-8")
+
+
+def write(path: Path, text: str) -> bool:
+    """Write a file as a whole or not at all, and return whether it had another content before.
+
+    Raises:
+        OSError: It cannot be written; what was there stays.
+    """
+    if not differs(path, text):
+        return False
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+        # As a file that is opened for writing would have it: mkstemp lets nobody else read.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return True

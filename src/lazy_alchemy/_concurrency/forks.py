@@ -1,0 +1,65 @@
+"""What a fork does to locks, and how state that a lock guards comes through one.
+
+After a fork only the thread that forked lives on in the child. Taking every lock first means that no state is half
+changed then; the child makes its locks anew.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+__all__ = ["Renewable", "renew_in_child", "survive_fork"]
+
+
+class Renewable(Protocol):
+    """State that is guarded by a lock of its own."""
+
+    lock: threading.RLock
+
+    def renew(self) -> None:
+        """Make locks anew, in the child."""
+        ...
+
+
+_renewable: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_held: list[tuple[Renewable, threading.RLock]] = []
+
+
+def renew_in_child(state: Renewable) -> None:
+    """Let no fork happen while the lock of ``state`` is held, and renew ``state`` in the child. It is held weakly."""
+    _renewable.add(state)
+
+
+def survive_fork(acquire: Callable[[], object], release: Callable[[], None]) -> None:
+    """Let no fork happen while the lock that these two take and release is held: the child finds it free."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=acquire, after_in_parent=release, after_in_child=release)
+
+
+def _before_fork() -> None:
+    for state in list(_renewable):
+        lock = state.lock
+        lock.acquire()
+        _held.append((state, lock))
+
+
+def _after_fork_in_parent() -> None:
+    for _, lock in _held:
+        lock.release()
+    _held.clear()
+
+
+def _after_fork_in_child() -> None:
+    for state, _ in _held:
+        state.renew()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

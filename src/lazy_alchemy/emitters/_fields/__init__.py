@@ -1,0 +1,1 @@
+"""A column as a field: its name, its Python type, its options. No Pydantic."""

@@ -1,0 +1,1 @@
+"""Classes that SQLAlchemy maps onto a table: arguments, relationships and their names, listeners."""

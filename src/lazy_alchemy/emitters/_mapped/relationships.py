@@ -1,0 +1,387 @@
+"""Which relationships the classes of some tables have, and what they are called. Pure, no I/O.
+
+How they are named is told in docs/sqlmodel.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from sqlalchemy import UniqueConstraint, and_
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import foreign, relationship, remote
+
+from lazy_alchemy._errors import ModelError
+from lazy_alchemy._reflected import references
+from lazy_alchemy.emitters._fields.fields import numbers_itself
+from lazy_alchemy.emitters._fields.names import field_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy.orm import RelationshipProperty
+
+    from lazy_alchemy._reflected import ReflectedTable
+    from lazy_alchemy._schema.tables import ForeignKeyInfo, TableInfo
+
+__all__ = ["Related", "related", "unique_keys"]
+
+_T = TypeVar("_T")
+
+_ENDS = 2  # of a link table
+
+_Column = Any  # Column[Any]: of whatever Python type; spelled so that SQLAlchemy 2.0 and 2.1 agree
+
+
+@dataclass(frozen=True, eq=False)
+class _ForeignKey:
+    """A foreign key between two tables of the group.
+
+    Attributes:
+        info: What was reflected of it.
+        child: The table that it is on.
+        parent: The table that it refers to.
+        columns: Its columns.
+        referred: The columns that they refer to.
+    """
+
+    info: ForeignKeyInfo
+    child: ReflectedTable
+    parent: ReflectedTable
+    columns: tuple[_Column, ...]
+    referred: tuple[_Column, ...]
+
+
+@dataclass(eq=False)
+class Related:
+    """One relationship of one class: ``table``'s class has ``name``, which is of ``target``'s class.
+
+    Attributes:
+        table: The table whose class has it.
+        target: The table whose class it leads to.
+        key: The foreign key, for ``many`` from the other side; of a link table the one that leads to ``table``.
+        kind: ``one`` for the row that the foreign key refers to, ``many`` for the rows that refer to this one, ``link``
+            for those that a link table relates to this one.
+        second: Of a link table, the foreign key that leads to ``target``.
+        is_list: Whether there may be several.
+        written: The columns that it writes.
+        in_cycle: Whether the tables refer to each other in a circle.
+        back: The relationship that leads back.
+        name: The attribute's name.
+    """
+
+    table: ReflectedTable
+    target: ReflectedTable
+    key: _ForeignKey
+    kind: Literal["one", "many", "link"]
+    second: _ForeignKey | None = None
+    is_list: bool = False
+    written: frozenset[_Column] = frozenset()
+    in_cycle: bool = False
+    back: Related | None = None
+    name: str = ""
+
+    def build(self, classes: Mapping[Table, type[Any]]) -> RelationshipProperty[Any]:
+        """Return it as SQLAlchemy has it.
+
+        Args:
+            classes: The class of each table; they are looked up when the relationship is configured.
+        """
+        # SQLAlchemy warns of two relationships that write one column, also of classes that have nothing to do with each
+        # other. Here this is as it must be: composite foreign keys share columns, and groups share tables.
+        options: dict[str, Any] = {"uselist": self.is_list, "overlaps": ",".join(_possible_names(self.key.child))}
+        if self.back is not None:
+            options["back_populates"] = self.back.name
+        if self.second is not None:
+            options["secondary"] = self.key.child
+            options["primaryjoin"] = _join(self.key, _plain, _plain)
+            options["secondaryjoin"] = _join(self.second, _plain, _plain)
+        elif self.kind == "one":
+            options["primaryjoin"] = _join(self.key, self._foreign, remote)
+        else:
+            options["primaryjoin"] = _join(self.key, self._remote_foreign, _plain)
+            # What becomes of the rows that refer to a deleted one is said in the database (ON DELETE ...).
+            options["passive_deletes"] = "all"
+        if self.second is None and self.in_cycle and all(column.nullable for column in self.written):
+            options["post_update"] = True  # so that rows which refer to each other can be written
+        target = self.target
+        return relationship(lambda: classes[target], **options)
+
+    def _foreign(self, column: _Column) -> Any:
+        return foreign(column) if column in self.written else column
+
+    def _remote_foreign(self, column: _Column) -> Any:
+        return remote(self._foreign(column))
+
+
+def _plain(column: _Column) -> Any:
+    return column
+
+
+def _join(
+    key: _ForeignKey, of_child: Callable[[_Column], Any], of_parent: Callable[[_Column], Any]
+) -> ColumnElement[bool]:
+    pairs = zip(key.columns, key.referred, strict=True)
+    return and_(*(of_parent(referred) == of_child(column) for column, referred in pairs))
+
+
+def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Related]]:
+    """Return the relationships of the class of each of ``tables``: those that their foreign keys make among them.
+
+    Raises:
+        ModelError: The tables cannot all be used together.
+    """
+    ordered = _together(tables)
+    keys = [key for table in ordered for key in _foreign_keys(table, ordered)]
+    linking = _links(ordered, keys)
+    taken = {table: set(field_names(str(column.name) for column in table.columns).values()) for table in ordered}
+    result: dict[ReflectedTable, list[Related]] = {table: [] for table in ordered}
+
+    def add(new: Iterable[tuple[Related, Sequence[str]]]) -> None:
+        by_table: defaultdict[ReflectedTable, list[tuple[Related, Sequence[str]]]] = defaultdict(list)
+        for one, forms in new:
+            by_table[one.table].append((one, forms))
+        for table, wishes in by_table.items():
+            for one, name in _assign(wishes, taken[table]):
+                one.name = name
+                result[table].append(one)
+
+    circular = _circular(keys)
+    ones = [
+        Related(key.child, key.parent, key, "one", written=frozenset(_written(key)), in_cycle=key in circular)
+        for key in keys
+        if key.child not in linking
+    ]
+    links: list[tuple[Related, Sequence[str]]] = []
+    # In this order: what comes later takes no name of what came before.
+    add((one, _names_of_one(one.key.info)) for one in ones)
+    add((_other_side(one), _names_of_many(one.key.info, one.key.child.reflected, one.name)) for one in ones)
+    for first, second in linking.values():
+        here, there = _link_sides(first, second)
+        links += [
+            (here, _names_of_link(first.info, second.info, first.child.reflected)),
+            (there, _names_of_link(second.info, first.info, first.child.reflected)),
+        ]
+    add(links)
+    return result
+
+
+def unique_keys(table: Table) -> Iterator[frozenset[_Column]]:
+    """Yield the columns of each key of which ``table`` has a row at most."""
+    if table.primary_key.columns:
+        yield frozenset(table.primary_key.columns)
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            yield frozenset(constraint.columns)
+    for index in table.indexes:
+        is_partial = any(name.endswith("_where") and value is not None for name, value in index.dialect_kwargs.items())
+        if index.unique and not is_partial and all(column in table.c.values() for column in index.expressions):
+            yield frozenset(index.columns)
+
+
+# -- Foreign keys
+
+
+def _together(tables: Collection[ReflectedTable]) -> list[ReflectedTable]:
+    """Return the tables in an order that depends on their names alone."""
+    ordered = sorted(tables, key=lambda table: (table.schema or "", table.name))
+    for first, second in itertools.pairwise(ordered):
+        if (first.reflected.schema, first.name) == (second.reflected.schema, second.name):
+            raise ModelError(
+                f"relationships= has two tables {first.fullname!r}: one was replaced after it changed, or they are of"
+                " two databases. Get all of them from the same accessor again."
+            )
+    for first, second in itertools.pairwise(ordered):
+        if first.metadata is not second.metadata:
+            raise ModelError(
+                f"{first.fullname!r} and {second.fullname!r} cannot be related: they are of two databases, or one of"
+                " them is temporary. Get both from the same accessor."
+            )
+    return ordered
+
+
+def _foreign_keys(child: ReflectedTable, tables: Collection[ReflectedTable]) -> Iterator[_ForeignKey]:
+    by_name = {(table.reflected.schema, table.reflected.name): table for table in tables}
+    seen: set[object] = set()
+    known = sorted(
+        zip(child.reflected.foreign_keys, references(child), strict=True),
+        key=lambda pair: (pair[0].columns, pair[0].referred_schema or "", pair[0].referred_table),
+    )
+    for info, (constraint, target) in known:
+        parent = by_name.get(target)
+        identity = (info.columns, target, info.referred_columns)
+        if parent is None or identity in seen or (parent is child and info.columns == info.referred_columns):
+            continue
+        if any(name not in parent.columns for name in info.referred_columns):
+            continue  # SQLite allows it
+        seen.add(identity)
+        try:
+            is_same = constraint.referred_table is parent
+        except SQLAlchemyError:  # it was replaced before the table that it refers to was loaded
+            is_same = False
+        if not is_same:
+            raise ModelError(
+                f"{child.fullname!r} and {parent.fullname!r} cannot be related: one of them was replaced after it"
+                " changed. Get both from the accessor again."
+            )
+        columns = tuple(child.columns[name] for name in info.columns)
+        yield _ForeignKey(info, child, parent, columns, tuple(parent.columns[name] for name in info.referred_columns))
+
+
+def _written(key: _ForeignKey) -> Iterator[_Column]:
+    """Yield the columns that the relationship writes.
+
+    A column that a shorter foreign key has too (``tenant_id``, beside ``tenant_id, user_id``) belongs to that one, as
+    SQLAlchemy's manual has it under "Overlapping Foreign Keys": taking the user away must not take the tenant away.
+    """
+    others = [set(info.columns) for info in key.child.reflected.foreign_keys if len(info.columns) < len(key.columns)]
+    own = [column for column in key.columns if not any(column.name in other for other in others)]
+    yield from own or key.columns
+
+
+def _circular(keys: Collection[_ForeignKey]) -> set[_ForeignKey]:
+    """Return those whose parent refers to their child again, directly or not."""
+    refers: defaultdict[ReflectedTable, set[ReflectedTable]] = defaultdict(set)
+    for key in keys:
+        if key.parent is not key.child:
+            refers[key.child].add(key.parent)
+
+    def reached(start: ReflectedTable) -> set[ReflectedTable]:
+        found: set[ReflectedTable] = set()
+        waiting = [start]
+        while waiting:
+            new = refers[waiting.pop()] - found
+            found |= new
+            waiting.extend(new)
+        return found
+
+    reachable = {table: reached(table) for table in list(refers)}
+    return {key for key in keys if key.child is not key.parent and key.child in reachable.get(key.parent, ())}
+
+
+def _links(
+    tables: Collection[ReflectedTable], keys: Collection[_ForeignKey]
+) -> dict[ReflectedTable, tuple[_ForeignKey, _ForeignKey]]:
+    """Return the tables that do nothing but relate two others, or another with itself, with their foreign keys."""
+    result: dict[ReflectedTable, tuple[_ForeignKey, _ForeignKey]] = {}
+    for table in tables:
+        own = [key for key in keys if key.child is table]
+        if len(own) != _ENDS or len(table.reflected.foreign_keys) != _ENDS or any(key.parent is table for key in own):
+            continue
+        first, second = own
+        linking = frozenset({*first.columns, *second.columns})
+        rest = [column for column in table.columns if column not in linking]
+        numbered = all(map(numbers_itself, rest))  # an ``id`` of its own does no harm
+        if numbered and any(key == linking for key in unique_keys(table)):
+            result[table] = (first, second)
+    return result
+
+
+def _other_side(one: Related) -> Related:
+    key = one.key
+    is_list = not any(unique <= set(key.columns) for unique in unique_keys(key.child))
+    other = Related(
+        key.parent, key.child, key, "many", is_list=is_list, written=one.written, in_cycle=one.in_cycle, back=one
+    )
+    one.back = other
+    return other
+
+
+def _link_sides(first: _ForeignKey, second: _ForeignKey) -> tuple[Related, Related]:
+    written = frozenset({*first.columns, *second.columns})
+    here = Related(first.parent, second.parent, first, "link", second, is_list=True, written=written)
+    there = Related(second.parent, first.parent, second, "link", first, is_list=True, written=written, back=here)
+    here.back = there
+    return here, there
+
+
+# -- Names: each function returns the forms of a name, the shortest first
+
+
+def _names_of_one(info: ForeignKeyInfo) -> Sequence[str]:
+    pairs = list(zip(info.columns, info.referred_columns, strict=True))
+    # (tenant_id, user_id) that refers to (tenant_id, id) is about the user.
+    telling = [column for column, referred in pairs if column != referred]
+    words = "_".join(telling or (info.columns if len(pairs) == 1 else ()))
+    cut = _without_id(words, pairs[-1][1])
+    if not telling and not cut:
+        words = info.referred_table
+    return [*([cut] if cut else []), f"{words}_row", f"{words}_row_{info.referred_table}"]
+
+
+def _without_id(column: str, referred: str) -> str:
+    for ending in ("_id", f"_{referred}"):
+        if column.casefold().endswith(ending.casefold()):
+            return column[: -len(ending)].rstrip("_")
+    return re.sub(r"(?<=[a-z0-9])I[dD]$", "", column) if re.search(r"(?<=[a-z0-9])I[dD]$", column) else ""
+
+
+def _names_of_many(info: ForeignKeyInfo, child: TableInfo, by: str) -> Sequence[str]:
+    name = _seen_from(info.referred_schema, child.schema, child.name)
+    if (info.referred_schema, info.referred_table) == (child.schema, child.name):
+        return [*(["children"] if by == "parent" else []), f"{name}_by_{by}"]
+    return [name, f"{name}_by_{by}"]
+
+
+def _names_of_link(here: ForeignKeyInfo, there: ForeignKeyInfo, link: TableInfo) -> Sequence[str]:
+    """Name, on the side of ``here``, those that ``there`` leads to."""
+    name, by = _seen_from(here.referred_schema, there.referred_schema, there.referred_table), _names_of_one(there)[0]
+    if (here.referred_schema, here.referred_table) == (there.referred_schema, there.referred_table):
+        return [f"{name}_by_{by}", f"{name}_by_{link.name}_{by}"]
+    return [name, f"{name}_by_{link.name}", f"{name}_by_{link.name}_{by}"]
+
+
+def _seen_from(schema: str | None, other_schema: str | None, name: str) -> str:
+    return name if schema == other_schema else f"{other_schema or 'default'}_{name}"
+
+
+def _possible_names(child: ReflectedTable) -> list[str]:
+    """Return all names that relationships may have which write the foreign keys of ``child``, in whatever group."""
+    info = child.reflected
+    numbers = range(2, 2 + len(info.foreign_keys))
+    names: set[str] = set()
+
+    def possible(forms: Sequence[str]) -> list[str]:
+        found = list(map(_attribute, forms))
+        found += [f"{found[-1]}_{number}" for number in numbers]
+        names.update(found)
+        return found
+
+    for key in info.foreign_keys:
+        for by in possible(_names_of_one(key)):
+            possible(_names_of_many(key, info, by))
+    if len(info.foreign_keys) == _ENDS:
+        first, second = info.foreign_keys
+        possible(_names_of_link(first, second, info))
+        possible(_names_of_link(second, first, info))
+    return sorted(names)
+
+
+def _assign(wishes: Sequence[tuple[_T, Sequence[str]]], taken: set[str]) -> Iterator[tuple[_T, str]]:
+    """Yield a name for each, adding it to ``taken``: the shortest form that neither is taken nor suits another too."""
+    waiting = {number: [_attribute(form) for form in forms] for number, (_, forms) in enumerate(wishes)}
+    names: dict[int, str] = {}
+    while any(waiting.values()):
+        wanted = Counter(forms[0] for forms in waiting.values() if forms)
+        for number, forms in waiting.items():
+            if forms and forms[0] not in taken and wanted[forms[0]] == 1:
+                names[number] = forms[0]
+        taken.update(names.values())
+        waiting = {number: forms[1:] for number, forms in waiting.items() if number not in names}
+    for number in waiting:
+        form = _attribute(wishes[number][1][-1])
+        names[number] = next(
+            name for count in itertools.count(1) if (name := form if count == 1 else f"{form}_{count}") not in taken
+        )
+        taken.add(names[number])
+    for number, (wish, _) in enumerate(wishes):
+        yield wish, names[number]
+
+
+def _attribute(text: str) -> str:
+    return field_names([text])[text]

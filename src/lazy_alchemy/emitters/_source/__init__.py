@@ -1,0 +1,1 @@
+"""Columns, types, values and classes as source text."""

@@ -1,0 +1,216 @@
+"""The classes of one table as source text: of its columns, of its rows, and for SQLModel. No I/O."""
+
+from __future__ import annotations
+
+import keyword
+import types
+import unicodedata
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+from pydantic import JsonValue
+from sqlalchemy import types as sqltypes
+
+from lazy_alchemy.emitters._columns.annotations import Annotations
+from lazy_alchemy.emitters._columns.limits import Limits
+from lazy_alchemy.emitters._fields.python_types import TypeMap
+from lazy_alchemy.emitters._source.layout import call, class_header, docstring, field, fits, string, subscript
+from lazy_alchemy.emitters._source.types import ModuleScope, Scope
+from lazy_alchemy.emitters._source.values import innermost, limits_of, long_name, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Table
+
+    from lazy_alchemy.emitters._fields.fields import ModelField
+
+__all__ = ["columns_class", "model_class", "sqlmodel_class"]
+
+# The attributes of a collection of columns, on SQLAlchemy 2.0 and 2.1, which hide a column; a test compares it.
+_COLLECTION = frozenset(
+    """
+    add as_readonly clear compare contains_column corresponding_column extend get items keys remove update values
+    """.split()  # noqa: SIM905  one name a line would be a page
+)
+
+
+def columns_class(
+    table: Table, fields: Sequence[ModelField], name: str, scope: ModuleScope, target: Literal["2.0", "2.1"]
+) -> str:
+    """Return the class of a table's columns."""
+    plain = [one for one in fields if _is_attribute(str(one.column.name))]
+    awkward = [one for one in fields if one not in plain]
+    own = Scope(scope, _names(fields))
+    bases = ["Columns", "TypedColumns"] if target == "2.1" else ["Columns"]
+    kind = own.name("Named" if target == "2.1" else "Column")
+    lines = [class_header(name, [Scope(scope).name(base) for base in bases])]
+    lines.append(docstring(table.comment or "") or docstring(f"The columns of {table.name}."))
+    texts = {one: own.type(_in_columns(one), long_name(one, table, own)) for one in fields}
+    if fields:
+        row = [own.type(_without_literal(_in_columns(one)), long_name(one, table, own)) for one in fields]
+        lines += ["", subscript("__row_pos__: tuple", row, "    ")]
+    if plain:
+        lines.append("")
+    for one in plain:
+        lines.append(field(str(one.column.name), f"{kind}[{texts[one]}]"))
+        comment = docstring(one.column.comment or "")
+        lines += [comment] if comment else []
+    if awkward:
+        lines += ["", *_overloads(awkward, texts, own)]
+    return "\n".join(lines)
+
+
+def _overloads(fields: Sequence[ModelField], texts: dict[ModelField, str], own: Scope) -> Iterator[str]:
+    """Yield the overloads by which a column that can be no attribute is reached: ``c["keys"]``."""
+    overload, literal, column, anything = (own.name(name) for name in ("overload", "Literal", "Column", "Any"))
+    collection = own.name("ReadOnlyColumnCollection")
+    first = True
+    for one in fields:
+        # That a subclass tells more of some keys than SQLAlchemy does of all is, to mypy, another method.
+        yield f"    @{overload}" + ("  # type: ignore[override]" if first else "")
+        first = False
+        key = f"key: {literal}[{string(str(one.column.name))}], /"
+        yield from _signature(key, f"{column}[{texts[one]}]")
+    text, number, group, slices = (own.class_(cls) for cls in (str, int, tuple, slice))
+    yield f"    @{overload}"
+    yield from _signature(f"key: {text} | {number}, /", f"{column}[{anything}]")
+    yield f"    @{overload}"
+    yield from _signature(
+        f"key: {group}[{text} | {number}, ...] | {slices}, /", f"{collection}[{text}, {column}[{anything}]]"
+    )
+    ignored = "# pyright: ignore[reportIncompatibleMethodOverride]"
+    yield f"    def __getitem__(self, key: {anything}, /) -> {anything}:  {ignored}"
+    yield "        ..."
+
+
+def _signature(key: str, returned: str) -> Iterator[str]:
+    line = f"    def __getitem__(self, {key}) -> {returned}: ..."
+    if fits(line):
+        yield line
+        return
+    inner = f"        self, {key}"
+    if not fits(inner) or not fits(f"    ) -> {returned}: ..."):
+        yield f"{line}  # fmt: skip"
+        return
+    yield "    def __getitem__("
+    yield inner
+    yield f"    ) -> {returned}: ..."
+
+
+def _is_attribute(name: str) -> bool:
+    return (
+        name.isidentifier()
+        and unicodedata.is_normalized("NFKC", name)
+        and not name.startswith("_")
+        and not keyword.iskeyword(name)
+        and name not in _COLLECTION
+    )
+
+
+def model_class(
+    table: Table,
+    fields: Sequence[ModelField],
+    name: str,
+    scope: ModuleScope,
+    shape: Literal["row", "insert", "partial"],
+) -> str:
+    """Return a Pydantic model of a table."""
+    some = [one for one in fields if shape == "row" or not one.generated]
+    own = Scope(scope, _names(fields))
+    lines = [class_header(name, [Scope(scope).name("RowModel")])]
+    purpose = {"row": "A row", "insert": "A row to be inserted", "partial": "A change of some columns"}[shape]
+    lines.append(
+        docstring(table.comment if shape == "row" and table.comment else "") or docstring(f"{purpose} of {table.name}.")
+    )
+    annotations = Annotations(TypeMap(), Limits.for_source(table, sent=shape != "row"))
+    if some:
+        lines.append("")
+    for one in some:
+        described = annotations.of_column(one)
+        type_ = text_of(described, one, table, own, sent=shape != "row")
+        options = [*limits_of(described, sent=shape != "row").items(), *_aliases(one)]
+        if one.column.comment:
+            options.append(("description", string(one.column.comment)))
+        if shape == "row" and one.null_key:
+            type_ = _or_none(type_)
+        optional = shape == "partial" or one.nullable or (shape == "insert" and one.filled)
+        if optional and not one.nullable:
+            lines.append(call(f"{one.name}: {_or_none(type_)} = {own.name('omitted')}", options))
+        elif optional:
+            lines.append(_with_default(one.name, _or_none(type_), options, own.name("Field") if options else ""))
+        elif options:
+            lines.append(call(f"{one.name}: {type_} = {own.name('Field')}", options))
+        else:
+            lines.append(field(one.name, type_))
+    return "\n".join(lines)
+
+
+def sqlmodel_class(table: Table, fields: Sequence[ModelField], name: str, scope: ModuleScope) -> str:
+    """Return a SQLModel class of a table, to be mapped when it is first needed."""
+    own = Scope(scope, _names(fields))
+    lines = [class_header(name, [Scope(scope).name("MappedModel")])]
+    lines.append(docstring(table.comment or "") or docstring(f"A row of {table.name}, for a session."))
+    lines.append("")
+    annotations = Annotations(TypeMap(), Limits.for_source(table, sent=False))
+    for one in fields:
+        type_ = text_of(annotations.of_column(one), one, table, own, sent=False)
+        options: list[tuple[str, str]] = []
+        if one.alias is not None:
+            said = string(one.alias)
+            options.append(("schema_extra", f'{{"validation_alias": {said}, "serialization_alias": {said}}}'))
+        if one.column.comment:
+            options.append(("description", string(one.column.comment)))
+        name_of = own.name("SQLField") if options else ""
+        if one.nullable or one.filled or one.generated:
+            lines.append(_with_default(one.name, _or_none(type_), options, name_of))
+        elif options:
+            lines.append(call(f"{one.name}: {type_} = {name_of}", options))
+        else:
+            lines.append(field(one.name, type_))
+    return "\n".join(lines)
+
+
+def _with_default(name: str, type_: str, options: list[tuple[str, str]], function: str) -> str:
+    if not options:
+        return field(name, type_, "None")
+    return call(f"{name}: {type_} = {function}", [("default", "None"), *options])
+
+
+def _or_none(type_: str) -> str:
+    return type_ if type_ in ("Any", "_Any") or type_.endswith(" | None") else f"{type_} | None"
+
+
+def _in_columns(one: ModelField) -> Any:
+    """Return what a column holds. Any: any type; but none of them is Any, of which no row type could be inferred."""
+    anything: Any = JsonValue if isinstance(innermost(one.type), sqltypes.JSON) else object
+    return anything if one.python_type is Any else _without_any(one.row_type, anything)
+
+
+def _without_any(type_: Any, anything: Any) -> Any:
+    origin, arguments = get_origin(type_), get_args(type_)
+    if type_ is Any:
+        return anything
+    if origin in (Union, types.UnionType):
+        return Union[tuple(_without_any(one, anything) for one in arguments)]  # noqa: UP007  of a number of members
+    return types.GenericAlias(list, (_without_any(arguments[0], anything),)) if origin is list else type_
+
+
+def _without_literal(type_: Any) -> Any:
+    """Return a type with ``str`` for an enum's labels, of which pyright would infer no row at all. Any: any type."""
+    if get_origin(type_) is Literal:
+        return str
+    if get_origin(type_) in (Union, types.UnionType):
+        return Union[tuple(map(_without_literal, get_args(type_)))]  # noqa: UP007  of a number of members
+    return type_
+
+
+def _names(fields: Sequence[ModelField]) -> set[str]:
+    """Return what the classes of one table have in their bodies: there, each is the attribute and nothing else."""
+    return {name for one in fields for name in (one.name, str(one.column.name))}
+
+
+def _aliases(one: ModelField) -> list[tuple[str, str]]:
+    # Not ``alias``, by which a type checker would know the field: it may be no name that can be written.
+    if one.alias is None:
+        return []
+    return [("validation_alias", string(one.alias)), ("serialization_alias", string(one.alias))]

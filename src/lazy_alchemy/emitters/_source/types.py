@@ -1,0 +1,233 @@
+"""Python types as source text, and what a module must import for them. Pure functions, no I/O."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import hashlib
+import ipaddress
+import re
+import types
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import JsonValue
+from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
+
+from lazy_alchemy.emitters._source.layout import alias, imports, string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+__all__ = ["RESERVED", "ModuleScope", "Scope", "apart"]
+
+_BUILTINS = {cls.__name__: cls for cls in (bool, bytes, dict, float, int, list, object, set, slice, str, tuple)}
+_MODULES = {module.__name__: module for module in (datetime, decimal, ipaddress, uuid)}
+_LONG = 40
+"""A type of more characters has a name of its own: what is left of each line is short."""
+
+# From which module each name comes that a generated module may use, and what it is called there.
+_SYMBOLS: dict[str, tuple[str, str]] = {
+    "Annotated": ("typing", "Annotated"),
+    "Any": ("typing", "Any"),
+    "AnyValue": ("lazy_alchemy.emitters", "AnyValue"),
+    "ArrayText": ("lazy_alchemy.emitters", "ArrayText"),
+    "AsyncLazyDBAccessor": ("lazy_alchemy", "AsyncLazyDBAccessor"),
+    "AwareDatetime": ("pydantic", "AwareDatetime"),
+    "Base64": ("lazy_alchemy.emitters", "Base64"),
+    "BaseModel": ("pydantic", "BaseModel"),
+    "BitText": ("lazy_alchemy.emitters", "BitText"),
+    "CharacterSet": ("lazy_alchemy.emitters", "CharacterSet"),
+    "Column": ("sqlalchemy", "Column"),
+    "Columns": ("lazy_alchemy", "Columns"),
+    "Duration": ("lazy_alchemy.emitters", "Duration"),
+    "Field": ("pydantic", "Field"),
+    "HstoreText": ("lazy_alchemy.emitters", "HstoreText"),
+    "JsonValue": ("pydantic", "JsonValue"),
+    "LazyDB": ("lazy_alchemy", "LazyDB"),
+    "LazyTable": ("lazy_alchemy", "LazyTable"),
+    "Literal": ("typing", "Literal"),
+    "MappedModel": ("lazy_alchemy.emitters", "MappedModel"),
+    "MultiRange": ("sqlalchemy.dialects.postgresql.ranges", "MultiRange"),
+    "MySQLBoolean": ("lazy_alchemy.emitters", "MySQLBoolean"),
+    "NaiveDatetime": ("pydantic", "NaiveDatetime"),
+    "Named": ("sqlalchemy", "Named"),
+    "NestedArray": ("lazy_alchemy.emitters", "NestedArray"),
+    "OffsetTime": ("lazy_alchemy.emitters", "OffsetTime"),
+    "Range": ("sqlalchemy.dialects.postgresql.ranges", "Range"),
+    "RangeOf": ("lazy_alchemy.emitters", "RangeOf"),
+    "ReadOnlyColumnCollection": ("sqlalchemy.sql.base", "ReadOnlyColumnCollection"),
+    "RowModel": ("lazy_alchemy.emitters", "RowModel"),
+    "SQLField": ("sqlmodel", "Field"),
+    "SQLModel": ("sqlmodel", "SQLModel"),
+    "TypeAlias": ("typing", "TypeAlias"),
+    "TypedColumns": ("sqlalchemy", "TypedColumns"),
+    "omitted": ("lazy_alchemy.emitters", "omitted"),
+    "overload": ("typing_extensions", "overload"),
+}
+_STANDARD = frozenset({"builtins", "datetime", "decimal", "ipaddress", "typing", "uuid"})
+
+RESERVED = frozenset({*_SYMBOLS, *_BUILTINS, *_MODULES, "annotations"})
+"""What no class of a generated module may be called."""
+
+
+@dataclass
+class ModuleScope:
+    """What is known at the top of one module: its imports, and names for its long types.
+
+    Attributes:
+        taken: Names that are something else.
+    """
+
+    taken: set[str]
+    _imports: set[tuple[str, str | None, str]] = field(default_factory=set[tuple[str, "str | None", str]])
+    _aliases: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict[tuple[str, str], tuple[str, str]])
+
+    def import_(self, module: str, name: str | None, as_: str) -> None:
+        """Have a module, or a name of it, imported."""
+        self._imports.add((module, name, as_))
+
+    def alias(self, text: str, statement_of: Callable[[str], str], wanted: str) -> str:
+        """Return the name of the type whose text is ``text``: ``wanted``, if nothing else is called so.
+
+        ``statement_of`` makes the statement of the name.
+        """
+        if (wanted, text) not in self._aliases:
+            name = apart(wanted, text, self.taken)
+            self.taken.add(name)
+            self.import_("typing", "TypeAlias", "TypeAlias")
+            self._aliases[wanted, text] = (name, statement_of(name))
+        return self._aliases[wanted, text][0]
+
+    def import_lines(self) -> list[str]:
+        """Return the import statements, those of the standard library first, with an empty line between."""
+        blocks: list[list[str]] = []
+        for standard in (True, False):
+            found = {item for item in self._imports if (item[0] in _STANDARD) is standard}
+            plain = sorted((module, module != as_, as_) for module, name, as_ in found if name is None)
+            lines = [f"import {module} as {as_}" if renamed else f"import {module}" for module, renamed, as_ in plain]
+            for module in sorted({module for module, name, _ in found if name is not None}):
+                names = sorted((str(name), as_) for origin, name, as_ in found if origin == module and name is not None)
+                plain_names = sorted((name for name, as_ in names if name == as_), key=_isort_key)
+                some = [(name, f"from {module} import {name} as {as_}") for name, as_ in names if name != as_]
+                some += [(plain_names[0], imports(module, plain_names))] if plain_names else []
+                lines += [line for _, line in sorted(some, key=lambda one: _isort_key(one[0]))]
+            blocks.append(lines)
+        first, second = blocks
+        return [*first, *([""] if first and second else []), *second]
+
+    def alias_lines(self) -> list[str]:
+        """Return the statements that name the long types: by name, but what one is made of before it."""
+        statements = dict(self._aliases.values())
+        lines: dict[str, str] = {}
+
+        def add(name: str) -> None:
+            if name in lines:
+                return
+            for other in re.findall(r"\w+", statements[name]):
+                if other in statements and other != name:
+                    add(other)
+            lines[name] = statements[name]
+
+        for name in sorted(statements):
+            add(name)
+        return list(lines.values())
+
+
+def apart(wanted: str, of: str, taken: Collection[str]) -> str:
+    """Return ``wanted`` if it is not taken, and else with a mark that depends on nothing but ``of``."""
+    digest = hashlib.sha256(of.encode("utf-8", "backslashreplace")).hexdigest()
+    separator = "" if wanted.endswith("_") else "_"
+    marked = (f"{wanted}{separator}{digest[:length]}" for length in range(4, len(digest) + 1))
+    return next(name for name in (wanted, *marked) if name not in taken)
+
+
+def _isort_key(name: str) -> tuple[int, str, str]:
+    # Constants, then classes, then functions, as isort orders what is imported.
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name, name
+
+
+@dataclass
+class Scope:
+    """What is known in the body of one class, whose own attributes hide names of the module.
+
+    Attributes:
+        module: The module.
+        attributes: The class's own attributes.
+        prefix: What the names of its long types begin with.
+    """
+
+    module: ModuleScope
+    attributes: Collection[str] = ()
+    prefix: str = ""
+
+    def name(self, symbol: str) -> str:
+        """Return what a known name is called here, and have it imported."""
+        module, original = _SYMBOLS[symbol]
+        called = f"_{symbol}" if symbol in self.attributes else symbol
+        self.module.import_(module, original, called)
+        return called
+
+    def type(self, type_: Any, wanted: str) -> str:
+        """Return the text of a type; a long one has a name of its own, ``wanted`` if it can be. ``Any``: any type."""
+        members = _members(type_)
+        if len(members) > 1 and members[-1] is type(None):
+            inner = self.type(Union[tuple(members[:-1])], wanted)  # noqa: UP007  of a number of members
+            return f"{inner} | None"
+        text = self.text(type_)
+        if len(text) <= _LONG:
+            return text
+        if get_origin(type_) in (list, set):
+            return f"{self.class_(get_origin(type_))}[{self.type(get_args(type_)[0], wanted)}]"
+        top = Scope(self.module)
+        text = top.text(type_)
+        return self.module.alias(text, lambda name: top._statement(name, type_), wanted)
+
+    def _statement(self, name: str, type_: Any) -> str:
+        if get_origin(type_) is Literal:
+            return alias(name, [_label(label) for label in get_args(type_)], self.name("Literal"))
+        return alias(name, [self.text(member) for member in _members(type_)], "|")
+
+    def text(self, type_: Any) -> str:
+        members = _members(type_)
+        if len(members) > 1:
+            return " | ".join(self.text(member) for member in members)
+        if type_ is None or type_ is type(None):
+            return "None"
+        origin, arguments = get_origin(type_), get_args(type_)
+        if origin is Literal:
+            return f"{self.name('Literal')}[{', '.join(map(_label, arguments))}]"
+        if origin is not None:
+            return f"{self.class_(origin)}[{', '.join(map(self.text, arguments))}]"
+        return self.class_(type_)
+
+    def class_(self, cls: Any) -> str:
+        name = getattr(cls, "__name__", "")
+        if _BUILTINS.get(name) is cls:
+            if name not in self.attributes:
+                return name
+            self.module.import_("builtins", name, f"_{name}")
+            return f"_{name}"
+        if cls in (Range, MultiRange) or cls is JsonValue:
+            return self.name(name)
+        module = getattr(cls, "__module__", "")
+        if getattr(_MODULES.get(module), name, None) is not cls or not name:
+            return self.name("Any")
+        called = f"_{module}" if module in self.attributes else module
+        self.module.import_(module, None, called)
+        return f"{called}.{name}"
+
+
+def _members(type_: Any) -> list[Any]:
+    if get_origin(type_) is Annotated:
+        return _members(get_args(type_)[0])
+    if get_origin(type_) in (Union, types.UnionType):
+        members: Iterable[Any] = (member for part in get_args(type_) for member in _members(part))
+        return sorted(members, key=lambda member: member is type(None))
+    return [type_]
+
+
+def _label(label: object) -> str:
+    return string(label) if isinstance(label, str) else repr(label)

@@ -1,0 +1,143 @@
+"""The arrays of PostgreSQL, of as many dimensions as each value has. No SQL types here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from pydantic_core import core_schema
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
+
+from lazy_alchemy.emitters._values.checks import refusal
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+__all__ = ["FlatArray", "NestedArray", "not_blank", "not_empty", "not_null_to_pg8000", "rectangular", "unusable"]
+
+_DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
+
+
+@dataclass(frozen=True)
+class NestedArray:
+    """A PostgreSQL array: of as many dimensions as each value has, and of nothing ragged.
+
+    "Declaring the array size or number of dimensions in CREATE TABLE is simply documentation; it does not affect
+    run-time behavior" (PostgreSQL manual, "8.15.1. Declaration of Array Types"); so a column may hold both ``{1,2}``
+    and ``{{1,2},{3,4}}``.
+
+    Attributes:
+        item: The type of an item, NULL left out.
+        name: What the array is called in a JSON schema.
+        null: Whether an item may be NULL.
+    """
+
+    item: Any
+    name: str
+    null: bool = True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate lists of items, and of such lists."""
+        levels: Any = _Levels(self)  # Any: it stands where a type does, because only of those are definitions taken in
+        return core_schema.no_info_after_validator_function(rectangular, handler.generate_schema(levels))
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """The lists of one ``NestedArray``."""
+
+    array: NestedArray
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refer to itself, as the type of what is in a list."""
+        reference = f"{__name__}.{self.array.name}:{id(self.array)}"
+        item = handler.generate_schema(self.array.item)
+        if self.array.null:
+            item = core_schema.nullable_schema(item)
+        inner = core_schema.tagged_union_schema(
+            {"item": item, "array": core_schema.definition_reference_schema(reference)},
+            _multirange_or_array if _is_multirange(self.array.item) else _item_or_array,
+        )
+        lists = core_schema.list_schema(inner, ref=reference)
+        return core_schema.definitions_schema(core_schema.definition_reference_schema(reference), [lists])
+
+
+@dataclass(frozen=True)
+class FlatArray:
+    """A PostgreSQL array whose lists of lists SQLAlchemy would write and not read."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Refuse lists in the list, before its items are validated."""
+        return core_schema.no_info_before_validator_function(_flat, handler(source))
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+        raise refusal("nested_array", "The list should have no lists in it: SQLAlchemy cannot read them back")
+    return value  # pyright: ignore[reportUnknownVariableType]  # likewise
+
+
+def unusable(_: list[Any]) -> list[Any]:
+    """Refuse any array, of items that the database's driver does not send or SQLAlchemy does not read."""
+    raise refusal("array_items", "The driver of the database does not know arrays of such items")
+
+
+def not_empty(item: Any) -> Any:
+    """Refuse an item whose text is empty, for which asyncpg gives a null pointer: to look at it ends the process."""
+    if not item:
+        raise refusal("empty_item", "The driver of the database cannot read an array with an empty item of the type")
+    return item
+
+
+def not_blank(item: str) -> str:
+    """Refuse an item whose text PostgreSQL makes empty; see ``not_empty``."""
+    not_empty(item.strip())
+    return item
+
+
+def _item_or_array(value: Any) -> str:
+    return "array" if isinstance(value, (list, tuple)) else "item"
+
+
+def not_null_to_pg8000(item: Any) -> Any:
+    """Refuse a text that pg8000 writes into an array without quotes, where it is NULL to PostgreSQL."""
+    if isinstance(item, str) and item != "NULL" and item.upper() == "NULL":
+        raise refusal("null_item", "The driver of the database stores NULL for such an item of an array")
+    return item
+
+
+def _is_multirange(type_: Any) -> bool:
+    python = get_args(type_)[0] if get_origin(type_) is Annotated else type_
+    return (get_origin(python) or python) is MultiRange
+
+
+def _multirange_or_array(value: Any) -> str:
+    """Tell a multirange, which is a list of ranges, from a list of those. An empty one is an item."""
+    if not isinstance(value, (list, tuple)):
+        return "item"
+    parts: list[Any] | tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    return "item" if all(map(_is_range, parts)) else "array"
+
+
+def _is_range(value: Any) -> bool:
+    return not value.startswith("{") if isinstance(value, str) else isinstance(value, dict) or hasattr(value, "lower")
+
+
+def rectangular(value: list[Any]) -> list[Any]:
+    """Refuse lists of lists that are not equally long, as those within an array of PostgreSQL must be."""
+    shape = _shape(value)
+    if len(shape) > _DEPTH:
+        raise refusal("array_depth", "An array has 6 dimensions at most")
+    if len(shape) > 1 and 0 in shape:
+        raise refusal("empty_array", "The lists in an array of several dimensions should not be empty")
+    return value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or isinstance(value, MultiRange):
+        return ()
+    items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    shapes = {_shape(item) for item in items}
+    if len(shapes) > 1:
+        raise refusal("ragged_array", "The lists in an array of several dimensions should be equally long")
+    return (len(items), *(shapes.pop() if shapes else ()))

@@ -1,0 +1,142 @@
+"""Values that a driver or JSON gives in another form than the model has: bytes, bits, booleans. No SQL types here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import core_schema
+from sqlalchemy.dialects.postgresql import HSTORE
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
+from sqlalchemy.engine import default
+
+from lazy_alchemy.emitters._values.checks import refusal, same
+
+if TYPE_CHECKING:
+    from pydantic import (
+        GetCoreSchemaHandler,
+        GetJsonSchemaHandler,
+        SerializationInfo,
+        SerializerFunctionWrapHandler,
+    )
+    from pydantic.json_schema import JsonSchemaValue
+
+__all__ = ["AnyValue", "Base64", "BitText", "HstoreText", "MySQLBoolean", "SentAsText"]
+
+
+@dataclass(frozen=True)
+class Base64:
+    """Bytes that JSON carries in Base64 (RFC 4648, section 4), read from text in every mode."""
+
+    max_length: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Decode text, and encode for JSON."""
+        return core_schema.no_info_before_validator_function(
+            _from_base64,
+            core_schema.bytes_schema(max_length=self.max_length),
+            serialization=core_schema.plain_serializer_function_ser_schema(_to_base64, when_used="json-unless-none"),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say so in the words of OpenAPI 3.0 and of 3.1."""
+        described: JsonSchemaValue = {"type": "string", "format": "byte", "contentEncoding": "base64"}
+        if self.max_length is not None:
+            described["maxLength"] = -(-self.max_length // 3) * 4
+        return described
+
+
+@dataclass(frozen=True)
+class AnyValue:
+    """Whatever a driver has; of it, bytes are Base64 in JSON."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate as the type does."""
+        serialization = core_schema.wrap_serializer_function_ser_schema(_write_any, when_used="json-unless-none")
+        return core_schema.no_info_after_validator_function(same, handler(source), serialization=serialization)
+
+
+def _write_any(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+    return _to_base64(value) if isinstance(value, bytes) else handler(value)
+
+
+def _from_base64(value: Any) -> Any:
+    if isinstance(value, memoryview):  # psycopg2's, of a domain
+        return value.tobytes()
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise refusal("base64", "Input should be bytes, or text in Base64") from None
+
+
+def _to_base64(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+@dataclass(frozen=True)
+class MySQLBoolean:
+    """A bool in a small number: any but 0 is true (MySQL Reference Manual, "13.1.1 Numeric Data Type Syntax")."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make an int a bool."""
+        return core_schema.no_info_before_validator_function(
+            lambda value: bool(value) if isinstance(value, int) else value, core_schema.bool_schema()
+        )
+
+
+@dataclass(frozen=True)
+class BitText:
+    """The text of a PostgreSQL bit string, made of whatever class a driver has for it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make a driver's bit string text."""
+        return core_schema.no_info_before_validator_function(_bit_text, handler(source))
+
+
+@dataclass(frozen=True)
+class HstoreText:
+    """The pairs of an HSTORE, which some drivers give as text where SQLAlchemy leaves it alone."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Make a dict of the text."""
+        return core_schema.no_info_before_validator_function(_pairs, handler(source))
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    type_: Any = HSTORE  # Any: SQLAlchemy 2.0 does not annotate it
+    read = type_().result_processor(default.DefaultDialect(), None)
+    try:
+        return read(value) if read is not None else value
+    except ValueError:
+        return value
+
+
+@dataclass(frozen=True)
+class SentAsText:
+    """A value that is a text in a dump in Python mode too, because a driver takes nothing else for it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate as the type does."""
+        serialization = core_schema.wrap_serializer_function_ser_schema(_write_text, info_arg=True)
+        return core_schema.no_info_after_validator_function(same, handler(source), serialization=serialization)
+
+
+def _write_text(value: Any, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    if info.mode == "json":
+        return handler(value)
+    return f"{{{','.join(map(str, value))}}}" if isinstance(value, MultiRange) else str(value)  # pyright: ignore[reportUnknownArgumentType]  # isinstance tells nothing of what is within
+
+
+def _bit_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)  # of SQLAlchemy 2.1's BitString too, which is a str
+    as_string: Any = getattr(value, "as_string", None)  # asyncpg's, which groups the digits
+    return as_string().replace(" ", "") if as_string is not None else value

@@ -1,0 +1,175 @@
+"""Times with and without an offset from UTC, and times and intervals that PostgreSQL gives back as Python has them.
+
+No SQL types here.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import core_schema
+
+from lazy_alchemy.emitters._values.array_text import with_minutes
+from lazy_alchemy.emitters._values.checks import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import GetCoreSchemaHandler, ValidatorFunctionWrapHandler
+
+__all__ = ["Duration", "OffsetTime", "finite", "storable_datetime", "storable_time", "with_offset", "without_offset"]
+
+_DAY = 24 * 60 * 60 * 10**6
+# Less than this on either side: MAX_TZDISP_HOUR in src/include/datatype/timestamp.h is 15.
+_LARGEST_OFFSET = datetime.timedelta(hours=16)
+_MINUTE = datetime.timedelta(minutes=1)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_SECONDS = {"day": 24 * 60 * 60, "hour": 60 * 60, "minute": 60}
+_DURATION = r"^-?P([0-9]{1,9}D)?(T([0-9]{1,2}H)?([0-9]{1,2}M)?([0-9]{1,2}(\.[0-9]{1,6})?S)?)?$"
+
+
+@dataclass(frozen=True)
+class Duration:
+    """An interval of PostgreSQL; in JSON a duration of days, hours, minutes and seconds.
+
+    Pydantic would write a year for 365 days. ISO 8601's years have no such length, and RFC 3339's, which is the
+    ``duration`` of a JSON schema, are never followed by days; nor has it signs and fractions.
+
+    Attributes:
+        precision: The digits of a second that the column rounds to; None for all.
+        fields: Those that the column has, such as "day to hour". A value with others is refused. None for all.
+    """
+
+    precision: int | None = None
+    fields: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate as the type does, and then by the column's limits."""
+        serialization = core_schema.plain_serializer_function_ser_schema(
+            _write_duration, return_schema=core_schema.str_schema(pattern=_DURATION), when_used="json-unless-none"
+        )
+        return core_schema.no_info_wrap_validator_function(self._read, handler(source), serialization=serialization)
+
+    def _read(self, value: Any, handler: ValidatorFunctionWrapHandler) -> datetime.timedelta:
+        try:
+            # Each may be the one that is out of range: Pydantic sees to whole days only.
+            read: datetime.timedelta = handler(_without_months(value))
+            _ = read + _MICROSECOND * _half_unit(self.precision)
+        except OverflowError:
+            raise refusal("interval_range", "The interval should have at most 999999999 days") from None
+        last = (self.fields or "second").rpartition(" ")[2]
+        if last in ("year", "month"):
+            if read:
+                raise refusal("interval_fields", "The column has years and months only, and durations have none")
+        elif last != "second" and (read.microseconds or read.seconds % _SECONDS[last]):
+            raise refusal("interval_fields", f"The column has nothing that is shorter than one {last}")
+        return read
+
+
+def _without_months(value: Any) -> Any:
+    """Return what pg8000 has for an interval with months as a timedelta of the length that other drivers give it."""
+    if type(value).__name__ != "PGInterval":
+        return value
+    interval = value.normalize()
+    years, months = divmod(abs(interval.months), 12)
+    days = years * 365 + months * 30
+    return datetime.timedelta(interval.days + (days if interval.months > 0 else -days), interval.seconds)
+
+
+def _write_duration(value: datetime.timedelta) -> str:
+    size = abs(value)
+    minutes, seconds = divmod(size.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{size.microseconds:06}".rstrip(".0")
+    parts = [("H", f"{hours}"), ("M", f"{minutes}"), ("S", f"{seconds}{fraction}")]
+    # What is between hours and seconds stays: RFC 3339, appendix A.
+    while parts and parts[-1][1] == "0":
+        parts.pop()
+    while parts and parts[0][1] == "0":
+        parts.pop(0)
+    time = "".join(number + unit for unit, number in parts)
+    text = f"{size.days}D" if size.days else ""
+    return f"{'-' if value < size else ''}P{text}{f'T{time}' if time else ''}" if text or time else "PT0S"
+
+
+@dataclass(frozen=True)
+class OffsetTime:
+    """A time with an offset from UTC, of which a driver may give the text that PostgreSQL wrote."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Put the minutes to an offset without, which Pydantic does not read."""
+        return core_schema.no_info_before_validator_function(
+            lambda value: with_minutes(value) if isinstance(value, str) else value, handler(source)
+        )
+
+
+def without_offset(value: Any) -> Any:
+    """Refuse a time with an offset from UTC: the column would lose it, or the driver raise."""
+    if value.tzinfo is not None:
+        raise refusal("timezone_aware", "The column has no time zone: give the time without an offset from UTC")
+    return value
+
+
+def with_offset(value: Any) -> Any:
+    """Refuse a time without an offset from UTC: each driver would take it for that of another time zone."""
+    if value.tzinfo is None:
+        raise refusal("timezone_naive", "The column has a time zone: give the time with its offset from UTC")
+    return value
+
+
+def storable_time(precision: int | None) -> Callable[[datetime.time], datetime.time]:
+    """Return a check that a time is still one of its day when it is rounded to so many digits of a second."""
+    half = _half_unit(precision)
+
+    def check(value: datetime.time) -> datetime.time:
+        offset = value.utcoffset() or datetime.timedelta()
+        _check_offset(offset)
+        if offset % _MINUTE:  # asyncpg sends it without, and pg8000 gives what Pydantic does not read
+            raise refusal("timezone_offset", "The offset from UTC should have no seconds")
+        seconds = (value.hour * 60 + value.minute) * 60 + value.second
+        if seconds * 10**6 + value.microsecond + half >= _DAY:
+            raise refusal("time_rounding", "The column rounds the time up to 24:00:00")
+        return value
+
+    return check
+
+
+def storable_datetime(precision: int | None) -> Callable[[datetime.datetime], datetime.datetime]:
+    """Return a check that a time is in the years 1 to 9999 in UTC, rounded to so many digits of a second."""
+    margin = _MICROSECOND * _half_unit(precision)
+
+    def check(value: datetime.datetime) -> datetime.datetime:
+        offset = value.utcoffset() or datetime.timedelta()
+        _check_offset(offset)
+        try:
+            # Each may be the one that has no such time.
+            _ = value.replace(tzinfo=None) - offset + margin
+        except OverflowError:
+            raise refusal("datetime_range", "The time should be in the years 1 to 9999 in UTC") from None
+        return value
+
+    return check
+
+
+def finite(value: datetime.date) -> datetime.date:
+    """Refuse the first and the last that there is, which asyncpg sends as those before and after all others."""
+    if isinstance(value, datetime.datetime):
+        in_utc = value.replace(tzinfo=None) - (value.utcoffset() or datetime.timedelta())
+        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  in UTC, all three
+    else:
+        infinite = value in (datetime.date.min, datetime.date.max)
+    if infinite:
+        raise refusal("infinite_time", "The driver of the database stores the value as infinity")
+    return value
+
+
+def _half_unit(precision: int | None) -> int:
+    """Return how many microseconds are rounded up to the last digit."""
+    return 10 ** (6 - precision) // 2 if precision is not None else 0
+
+
+def _check_offset(offset: datetime.timedelta) -> None:
+    if abs(offset) >= _LARGEST_OFFSET:
+        raise refusal("timezone_offset", "The offset from UTC should be less than 16 hours")

@@ -1,0 +1,71 @@
+"""What ``SHOW CREATE TABLE`` of MariaDB and MySQL says and SQLAlchemy does not pass on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lazy_alchemy._schema.tables import TableKind
+from lazy_alchemy.reflectors._proxy import ConnectionProxy, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+__all__ = ["Definitions"]
+
+
+class Definitions(ConnectionProxy):
+    """Hears what the database answers when SQLAlchemy asks for definitions; a table costs no statement but that one."""
+
+    __slots__ = ("_definitions",)
+
+    def __init__(self, connection: Connection) -> None:
+        """Listen to ``connection``."""
+        super().__init__(connection)
+        self._definitions: dict[str, _Definition] = {}
+
+    # Any: see ConnectionProxy
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
+        """Have the database execute ``statement``, and hear the answer if it is a definition."""
+        result = super().exec_driver_sql(statement, parameters, execution_options)
+        if not statement.startswith(_SHOW):
+            return result
+        columns, rows = tuple(result.keys()), result.all()
+        self._definitions[statement] = _Definition.of(rows[0])
+        return result_of(columns, rows)
+
+    def shown(self, name: str, schema: str | None) -> bool:
+        """Return whether the database showed a definition of ``name``: it exists, be it readable or not."""
+        return self._statement(name, schema) in self._definitions
+
+    def kind(self, name: str, schema: str | None) -> TableKind | None:
+        """Return what ``name`` is; None where that is not certain."""
+        return self._definitions.get(self._statement(name, schema), _UNKNOWN).kind
+
+    def lacking(self, name: str, schema: str | None) -> Collection[str]:
+        """Return the words of SQL that ``name`` certainly does without, and so what need not be read of it."""
+        return self._definitions.get(self._statement(name, schema), _UNKNOWN).lacking
+
+    def _statement(self, name: str, schema: str | None) -> str:
+        quote = self.dialect.identifier_preparer.quote_identifier
+        return _SHOW + (quote(name) if schema is None else f"{quote(schema)}.{quote(name)}")
+
+
+class _Definition(NamedTuple):
+    kind: TableKind | None
+    lacking: Collection[str]
+
+    @classmethod
+    def of(cls, row: Sequence[object]) -> _Definition:
+        text = str(row[1])
+        lacking = [word for word in ("CHECK", "COMMENT", "REFERENCES", "UNIQUE") if word not in text]
+        if len(row) > _COLUMNS_OF_A_TABLE:
+            return cls(TableKind.VIEW, lacking)
+        # CREATE TEMPORARY TABLE is also what a table of information_schema is shown as.
+        return cls(TableKind.TABLE if text.startswith("CREATE TABLE ") else None, lacking)
+
+
+_UNKNOWN = _Definition(None, ())
+_SHOW = "SHOW CREATE TABLE "
+_COLUMNS_OF_A_TABLE = 2  # a view has four (MariaDB Knowledge Base, "SHOW CREATE VIEW")
