@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import StaticPool
 
 from lazy_alchemy import LazyDB, TableNotFoundError, get_lazy_class
-from lazy_alchemy._catalog.pools import Holders
+from lazy_alchemy._catalog.pools import ConnectionHolders
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 
@@ -492,13 +492,13 @@ def test_a_child_forked_during_the_first_import_makes_models() -> None:
 def test_accessors_of_derived_engines_cost_the_pool_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever makes an accessor a request, of an engine with options, finds checkouts as quick after the hundredth."""
     seen: list[object] = []
-    checked_out = Holders._checked_out
+    checked_out = ConnectionHolders._checked_out
 
-    def counted(self: Holders, *event: Any) -> None:
+    def counted(self: ConnectionHolders, *event: Any) -> None:
         seen.append(self)
         checked_out(self, *event)
 
-    monkeypatch.setattr(Holders, "_checked_out", counted)
+    monkeypatch.setattr(ConnectionHolders, "_checked_out", counted)
     engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
     for _ in range(100):
         get_lazy_class(engine.execution_options(schema_translate_map={None: None}))

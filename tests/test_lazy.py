@@ -12,12 +12,12 @@ from lazy_alchemy import (
     LazyDB,
     LazyTable,
     TableNotFoundError,
-    _built,
-    _entries,
     get_async_lazy_class,
     get_lazy_class,
 )
-from lazy_alchemy._accessors import threaded
+from lazy_alchemy._accessors import awaited as awaited_module
+from lazy_alchemy._accessors import threaded as threaded_module
+from lazy_alchemy._catalog import entries, metadata
 
 from .databases import count_queries, warm
 from .workload import table_name
@@ -88,7 +88,7 @@ def test_first_access_looks_at_no_other_loaded_table(graph: Graph, monkeypatch: 
     lazy = get_lazy_class(warm(graph.engine(SMALL)))
     for number in range(30):
         lazy.get(table_name(number))
-    looked_at = followed(monkeypatch, _built)
+    looked_at = followed(monkeypatch, metadata)
     lazy.get(table_name(99))
     assert [] == looked_at
 
@@ -98,7 +98,7 @@ def test_first_access_follows_foreign_keys_only_while_something_is_in_doubt(
 ) -> None:
     """What a preloaded table refers to is looked at if it may have expired, or is invalidated and not checked yet."""
     engine = warm(graph.engine(SMALL))
-    looked_at = followed(monkeypatch, _entries)
+    looked_at = followed(monkeypatch, entries)
     lazy, timed = get_lazy_class(engine), get_lazy_class(engine.execution_options(), cache_ttl=60)
     lazy.preload_all()
     looked_at.clear()
@@ -163,7 +163,7 @@ def test_second_access_takes_no_lock_and_looks_at_no_clock(graph: Graph, monkeyp
         clock.append(time.monotonic())
         return clock[-1]
 
-    for module in (awaited, threaded):
+    for module in (awaited_module, threaded_module):
         monkeypatch.setattr(module, "monotonic", monotonic)
     monkeypatch.setattr(lazy._catalog._flights, "lock", Forbidden())
     assert [lazy.t0050, lazy["t0050"], lazy.get("t0050"), declared.fifty] == tables[:4]

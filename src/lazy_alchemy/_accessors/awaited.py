@@ -201,11 +201,11 @@ class AsyncLazyDBAccessor(Accessor):
 
         A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
         """
-        await self._shared.invalidate_async([self._key(name)])
+        await self._engine_catalogs.invalidate_async([self._key(name)])
 
     async def invalidate_all(self) -> None:
         """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
-        await self._shared.invalidate_async(None)
+        await self._engine_catalogs.invalidate_async(None)
 
 
 class Awaited:

@@ -13,7 +13,7 @@ from typing_extensions import Self
 
 from lazy_alchemy._accessors.registry import LazyDBMeta, OnDrift, checked_on_drift
 from lazy_alchemy._catalog.databases import database_name
-from lazy_alchemy._catalog.engines import shared_by
+from lazy_alchemy._catalog.engines import catalogs_of
 from lazy_alchemy._tables import CustomTable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Unset:
 UNSET: Final = Unset()
 
 
-class Hot:
+class HitSlots:
     """What every use of a table looks at.
 
     Until Python 3.13 a class with ``__getattr__``, as an accessor's is, is slow at finding its attributes unless they
@@ -53,7 +53,7 @@ class Hot:
     _ttl: float | None
 
 
-class Accessor(Hot, metaclass=LazyDBMeta):
+class Accessor(HitSlots, metaclass=LazyDBMeta):
     """What ``LazyDB`` and ``AsyncLazyDBAccessor`` have in common: everything but the questions themselves.
 
     Every public name of it is one that no table can have as an attribute, so there are few.
@@ -74,8 +74,8 @@ class Accessor(Hot, metaclass=LazyDBMeta):
         self._schema = type(self).__schema__ if isinstance(schema, Unset) else _checked_schema(schema)
         drift = type(self).__on_drift__ if isinstance(on_drift, Unset) else checked_on_drift(on_drift)
         self._on_drift: OnDrift = drift
-        self._shared = shared_by(engine)
-        self._catalog = self._shared.catalog(engine, reflector, cache)
+        self._engine_catalogs = catalogs_of(engine)
+        self._catalog = self._engine_catalogs.catalog(engine, reflector, cache)
         self._begin()
 
     def _begin(self) -> None:

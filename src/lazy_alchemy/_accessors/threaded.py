@@ -213,11 +213,11 @@ class LazyDB(Accessor):
 
         A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
         """
-        self._shared.invalidate([self._key(name)])
+        self._engine_catalogs.invalidate([self._key(name)])
 
     def invalidate_all(self) -> None:
         """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
-        self._shared.invalidate(None)
+        self._engine_catalogs.invalidate(None)
 
     def _ipython_key_completions_(self) -> list[str]:
         """Return the names of all tables and views, for completing ``db["``; one round trip."""

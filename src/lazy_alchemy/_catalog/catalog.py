@@ -71,7 +71,7 @@ _Board = Board[Key, Outcome]
 _Flight = Flight[Key, Outcome]
 
 
-class Hits(Protocol):
+class HitCache(Protocol):
     """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget.
 
     The names are private ones because every public name of an accessor is one that no table can have.
@@ -106,13 +106,13 @@ class Catalog:
         self._entries = Entries()
         self._built = BuiltTables(f"{engine.dialect.name}+{engine.dialect.driver}")
         # What only one connection may see: tables that were got through the same one join each other.
-        self._apart: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
+        self._by_connection: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
         self._uncommitted: set[Key] = set()
         self._rolled_back = 0  # the tick
         self._expires = False  # whether an accessor holds, or held, a table until some time only
         self._loads = 0
         # By identity: a subclass of LazyDB may say that two accessors are equal, or cannot be hashed.
-        self._accessors: weakref.WeakValueDictionary[int, Hits] = weakref.WeakValueDictionary()
+        self._accessors: weakref.WeakValueDictionary[int, HitCache] = weakref.WeakValueDictionary()
         self._listed: dict[str | None, tuple[str, ...]] = {}
 
     @property
@@ -120,14 +120,14 @@ class Catalog:
         """Where the tables are built."""
         return self._built.metadata
 
-    def register(self, accessor: Hits) -> None:
+    def register(self, accessor: HitCache) -> None:
         """Tell ``accessor`` from now on when to forget."""
         with self._flights.lock:
             self._accessors[id(accessor)] = accessor
 
     # -- What is asked of it
 
-    def table(self, key: Key, ttl: float | None, hits: Hits) -> CustomTable:
+    def table(self, key: Key, ttl: float | None, hit_cache: HitCache) -> CustomTable:
         """Return the table, loading it if need be, and let ``hits`` remember it.
 
         Raises:
@@ -135,14 +135,16 @@ class Catalog:
             ReflectionError: It cannot be loaded.
         """
         request = self._request([key], ttl)
-        while (table := self._delivered(request, key, hits)) is None:
+        while (table := self._delivered(request, key, hit_cache)) is None:
             self._travel(request)
         return table
 
-    async def table_async(self, key: Key, ttl: float | None, hits: Hits, engine: AsyncEngine | None) -> CustomTable:
+    async def table_async(
+        self, key: Key, ttl: float | None, hit_cache: HitCache, engine: AsyncEngine | None
+    ) -> CustomTable:
         """Do as ``table`` does, in an event loop."""
         request = self._request([key], ttl, board=self._board(engine), blocking=False)
-        while (table := self._delivered(request, key, hits)) is None:
+        while (table := self._delivered(request, key, hit_cache)) is None:
             await self._travel_async(request, engine)
         return table
 
@@ -210,12 +212,12 @@ class Catalog:
 
     def _tables_of(self, request: Request, connection: Connection) -> dict[Key, CustomTable]:
         """Return the Tables of a request that has come to its end on ``connection``. The lock is held."""
-        apart = self._apart.get(connection)
-        if request.private and apart is None:
-            apart = self._apart[connection] = BuiltTables(self._built.dialect)
+        private = self._by_connection.get(connection)
+        if request.private and private is None:
+            private = self._by_connection[connection] = BuiltTables(self._built.dialect)
         return {
-            key: apart.latest(request.private[key])
-            if apart is not None and key in request.private
+            key: private.latest(request.private[key])
+            if private is not None and key in request.private
             else self._built.table(self._entries[key].info)
             for key in request.keys
         }
@@ -305,19 +307,19 @@ class Catalog:
             board = self._flights.threads if board is None else board
             return Request(keys, ttl, board, refresh=refresh, blocking=blocking, call=call)
 
-    def _delivered(self, request: Request, key: Key, hits: Hits) -> CustomTable | None:
+    def _delivered(self, request: Request, key: Key, hit_cache: HitCache) -> CustomTable | None:
         """Return the table, or None if ``request`` must travel first."""
         with self._flights.lock:
             if self._plan(request):
                 return None
             self._raise_failures(request)
             if key in request.private:
-                return self._built.apart(request.private[key])
+                return self._built.standalone(request.private[key])
             table = self._built.table(self._entries[key].info)
             if self._entries.current(key):
                 until = self._entries.deadline(key, request.ttl)
                 self._expires = self._expires or request.ttl is not None
-                hits._remember(key, table, until)  # pyright: ignore[reportPrivateUsage]  # see Hits
+                hit_cache._remember(key, table, until)  # pyright: ignore[reportPrivateUsage]  # see HitCache
             return table
 
     def _ensured(self, request: Request, *, ignore_missing: bool) -> bool:
@@ -510,7 +512,7 @@ class Catalog:
 
     def _forget(self) -> None:
         for accessor in self._accessors.values():
-            accessor._forget()  # pyright: ignore[reportPrivateUsage]  # see Hits
+            accessor._forget()  # pyright: ignore[reportPrivateUsage]  # see HitCache
 
     def _list(self, schema: str | None) -> Mapping[str, TableKind]:
         with self._flights.slot():

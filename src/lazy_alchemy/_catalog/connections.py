@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.pool import Pool
 
-__all__ = ["Loan", "borrow", "hands_off", "not_a_connection", "savepoint", "shares_connections"]
+__all__ = ["Loan", "caller_loan", "not_a_connection", "pooled_loan", "savepoint", "shares_connections"]
 
 
 class Loan(NamedTuple):
@@ -45,7 +45,7 @@ class Loan(NamedTuple):
 
 
 @contextmanager
-def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[Loan, None, None]:
+def pooled_loan(connection: Connection, *, autocommit: bool = False) -> Generator[Loan, None, None]:
     """Yield a connection that was just taken from its pool; no transaction that somebody else began on it is ended.
 
     A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is
@@ -56,7 +56,7 @@ def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[
         autocommit: Whether the reader would like to do without a transaction, to save its round trips.
     """
     pool = connection.engine.pool
-    # Reading from SQLite begins no transaction, so there hands off is always right: also against one that another
+    # Reading from SQLite begins no transaction, so there reading within the transaction is always right: also against one that another
     # thread begins meanwhile.
     shared = shares_connections(pool)
     if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
@@ -78,7 +78,7 @@ def hands_off(connection: Connection, *, autocommit: bool = False) -> Generator[
         # "begin" listener, which SQLAlchemy recommends for SQLite, does not begin one that nobody would end.
         connection._allow_autobegin = False  # pyright: ignore[reportPrivateUsage]
     # A SingletonThreadPool's one proxy in a thread is the user's as well, and goes back when the user is done.
-    with _hands_off(connection, for_good=isinstance(pool, StaticPool)):
+    with _guarding_transaction(connection, for_good=isinstance(pool, StaticPool)):
         yield Loan(connection, foreign=True)
 
 
@@ -118,12 +118,12 @@ def not_a_connection(given: object) -> TypeError:
 
 
 @contextmanager
-def borrow(connection: Connection) -> Generator[Loan, None, None]:
+def caller_loan(connection: Connection) -> Generator[Loan, None, None]:
     """Yield the caller's own connection for reading, and leave it in the transaction that it was in, or in none."""
     if connection.in_transaction():
         yield Loan(connection, foreign=True)
     elif in_transaction(connection):  # begun past SQLAlchemy, which would roll it back with its own
-        with _hands_off(connection):
+        with _guarding_transaction(connection):
             yield Loan(connection, foreign=True)
     else:
         try:
@@ -134,21 +134,21 @@ def borrow(connection: Connection) -> Generator[Loan, None, None]:
 
 
 @contextmanager
-def _hands_off(connection: Connection, *, for_good: bool = False) -> Generator[None, None, None]:
+def _guarding_transaction(connection: Connection, *, for_good: bool = False) -> Generator[None, None, None]:
     """Let ``connection`` end SQLAlchemy's record of a transaction only: the database hears nothing of it."""
     # Any: the attribute is public and the stubs of SQLAlchemy forbid to assign it.
     fairy: Any = connection.connection
     real = fairy.dbapi_connection
-    fairy.dbapi_connection = handsoff = _HandsOff(real)
+    fairy.dbapi_connection = guard = _TransactionGuard(real)
     try:
         yield
     finally:
         connection.rollback()
-        if not for_good and fairy.dbapi_connection is handsoff:  # else it broke, and was thrown away
+        if not for_good and fairy.dbapi_connection is guard:  # else it broke, and was thrown away
             fairy.dbapi_connection = real
 
 
-class _HandsOff:
+class _TransactionGuard:
     """A DBAPI connection without the power to end a transaction."""
 
     def __init__(self, connection: Any) -> None:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from lazy_alchemy._catalog.outcomes import Key
     from lazy_alchemy._protocols import Cache, Reflector
 
-__all__ = ["Shared", "shared_by"]
+__all__ = ["EngineCatalogs", "catalogs_of"]
 
 
-class Shared:
+class EngineCatalogs:
     """The catalogs of one Engine."""
 
     def __init__(self, engine: Engine) -> None:
@@ -82,16 +82,16 @@ def _reflector_of(engine: Engine) -> Reflector:
     return InspectorReflector()
 
 
-_engines: weakref.WeakKeyDictionary[Engine, Shared] = weakref.WeakKeyDictionary()
+_engines: weakref.WeakKeyDictionary[Engine, EngineCatalogs] = weakref.WeakKeyDictionary()
 _engines_lock = threading.Lock()
 survive_fork(_engines_lock.acquire, _engines_lock.release)
 
 
-def shared_by(engine: Engine) -> Shared:
+def catalogs_of(engine: Engine) -> EngineCatalogs:
     """Return what the accessors of ``engine`` share."""
     # The lock is held for the making of a few objects, no I/O; setdefault of a WeakKeyDictionary alone is not atomic.
     with _engines_lock:
         shared = _engines.get(engine)
         if shared is None:
-            shared = _engines[engine] = Shared(engine)
+            shared = _engines[engine] = EngineCatalogs(engine)
         return shared

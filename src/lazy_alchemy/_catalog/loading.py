@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
-from lazy_alchemy._catalog.connections import Loan, borrow, hands_off, savepoint
+from lazy_alchemy._catalog.connections import Loan, caller_loan, pooled_loan, savepoint
 from lazy_alchemy._catalog.databases import database_key, database_name
 from lazy_alchemy._catalog.failures import reflection_error
 from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from lazy_alchemy._catalog.pools import Holders
+    from lazy_alchemy._catalog.pools import ConnectionHolders
     from lazy_alchemy._concurrency.flights import Flight
     from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._schema.tables import TableInfo, TableKind
@@ -52,10 +52,10 @@ class Load:
         engine: Engine,
         reflector: Reflector,
         cache: Cache | None,
-        holders: Holders,
+        holders: ConnectionHolders,
         token: str,
     ) -> None:
-        """See ``Holders`` and ``database_key`` for ``holders`` and ``token``.
+        """See ``ConnectionHolders`` and ``database_key`` for ``holders`` and ``token``.
 
         Raises:
             TypeError: ``reflector`` or ``cache`` is not one.
@@ -75,13 +75,13 @@ class Load:
         return self._cache is not None
 
     def wait(self, *, blocking: bool) -> None:
-        """See ``Holders.wait``."""
+        """See ``ConnectionHolders.wait``."""
         engine = self._engine()
         if engine is not None:
             self._holders.wait(engine.pool, blocking=blocking)
 
     def stop_waiting(self, *, blocking: bool) -> None:
-        """See ``Holders.stop_waiting``."""
+        """See ``ConnectionHolders.stop_waiting``."""
         self._holders.stop_waiting(blocking=blocking)
 
     def fly(self, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
@@ -101,7 +101,7 @@ class Load:
         try:
             with (
                 self._required_engine().connect() as connection,
-                hands_off(connection, autocommit=self._autocommits()) as loan,
+                pooled_loan(connection, autocommit=self._autocommits()) as loan,
             ):
                 return self._look_for(flight, cached, known, loan)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
@@ -115,7 +115,7 @@ class Load:
             return dict(cached)
 
         def read(connection: Connection) -> dict[Key, Outcome]:
-            with hands_off(connection, autocommit=self._autocommits()) as loan:
+            with pooled_loan(connection, autocommit=self._autocommits()) as loan:
                 return self._look_for(flight, cached, known, loan)
 
         try:
@@ -150,7 +150,7 @@ class Load:
             ReflectionError: The database cannot be asked at all.
         """
         try:
-            with borrow(connection) as loan:
+            with caller_loan(connection) as loan:
                 return self._diverted(loan, self._look(loan, keys, known))
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
             failure = self._failure(keys, error)
@@ -165,7 +165,7 @@ class Load:
         try:
             with (
                 self._required_engine().connect() as connection,
-                hands_off(connection, autocommit=self._autocommits()) as loan,
+                pooled_loan(connection, autocommit=self._autocommits()) as loan,
             ):
                 return self._list(loan, schema)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
@@ -176,7 +176,7 @@ class Load:
         """Do as ``names`` does, through ``engine``."""
 
         def read(connection: Connection) -> Mapping[str, TableKind]:
-            with hands_off(connection, autocommit=self._autocommits()) as loan:
+            with pooled_loan(connection, autocommit=self._autocommits()) as loan:
                 return self._list(loan, schema)
 
         try:

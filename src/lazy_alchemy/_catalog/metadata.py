@@ -61,7 +61,7 @@ class BuiltTables:
             self.replace({(info.schema, info.name): info})
         return self.table(info)
 
-    def apart(self, info: TableInfo) -> CustomTable:
+    def standalone(self, info: TableInfo) -> CustomTable:
         """Return a table of its own MetaData, which joins with no other."""
         return build_table(info, MetaData(), self.dialect)
 
@@ -125,7 +125,7 @@ class BuiltTables:
         key = (info.schema, info.name)
         if metadata_key(*key) in self.metadata.tables:
             # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second of the two stands apart.
-            table = self._tables[key] = self.apart(info)
+            table = self._tables[key] = self.standalone(info)
         else:
             try:
                 table = build_table(info, self.metadata, self.dialect)

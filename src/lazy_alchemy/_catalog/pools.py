@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-__all__ = ["REMEDY", "Holders", "holders_of", "pool_capacity"]
+__all__ = ["REMEDY", "ConnectionHolders", "holders_of", "pool_capacity"]
 
 REMEDY = (
     "Load the table before the transaction begins (preload), pass the transaction's own connection (connection=), or "
@@ -29,7 +29,7 @@ REMEDY = (
 )
 
 
-class Holders:
+class ConnectionHolders:
     """Who holds each connection that is checked out of a pool, and who waits for one to load with.
 
     Every operation on its collections is one atomic step: it takes no lock, because a pool's events come from
@@ -96,10 +96,10 @@ class Holders:
         self._waiting.discard(threading.get_ident() if blocking else current())
 
 
-_watched: weakref.WeakKeyDictionary[Dialect, Holders] = weakref.WeakKeyDictionary()
+_watched: weakref.WeakKeyDictionary[Dialect, ConnectionHolders] = weakref.WeakKeyDictionary()
 
 
-def holders_of(engine: Engine) -> Holders:
+def holders_of(engine: Engine) -> ConnectionHolders:
     """Return who holds the connections of ``engine``. It is not for several threads at once.
 
     An engine and those that ``execution_options`` derives from it have one pool and one Dialect, which outlives
@@ -107,7 +107,7 @@ def holders_of(engine: Engine) -> Holders:
     """
     holders = _watched.get(engine.dialect)
     if holders is None:
-        holders = _watched[engine.dialect] = Holders(engine)
+        holders = _watched[engine.dialect] = ConnectionHolders(engine)
     return holders
 
 

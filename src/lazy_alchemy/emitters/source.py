@@ -22,7 +22,7 @@ from lazy_alchemy.emitters._fields.python_types import TypeMap, database_name
 from lazy_alchemy.emitters._fields.user_types import spelling
 from lazy_alchemy.emitters._source.classes import columns_class, model_class, sqlmodel_class
 from lazy_alchemy.emitters._source.layout import call, class_header, docstring, subscript
-from lazy_alchemy.emitters._source.types import RESERVED, ModuleScope, Scope, apart
+from lazy_alchemy.emitters._source.types import RESERVED, ModuleScope, Scope, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -210,7 +210,7 @@ def _prefixes(tables: Sequence[str], scope: ModuleScope) -> dict[str, str]:
         # The SQLModel class of "user_row" would be called as the row of "user" is.
         if any(f"{prefix}{suffix}" in scope.taken for suffix in (*_SUFFIXES, "")) or _ends_as_another(prefix):
             prefix += "_"
-        result[table] = apart(prefix, table, result.values())
+        result[table] = distinct(prefix, table, result.values())
     scope.taken.update(f"{prefix}{suffix}" for prefix in result.values() for suffix in (*_SUFFIXES, ""))
     return result
 
@@ -301,7 +301,7 @@ def _attributes(tables: Sequence[str]) -> dict[str, str]:
         ).lstrip("_")
         wanted = text if text[:1].isidentifier() else f"table_{text}".rstrip("_")
         wanted = wanted if _can_be_attribute(wanted) else f"{wanted}_"
-        result[table] = apart(wanted, table, taken)
+        result[table] = distinct(wanted, table, taken)
         taken.add(result[table])
     return result
 

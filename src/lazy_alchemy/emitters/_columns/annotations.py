@@ -152,8 +152,8 @@ class Annotations:
                 return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
             null = not forbids_null(type_.item_type)
             # Of these, the items in a domain are read or sent in another way.
-            apart = in_domain and isinstance(type_.item_type, (postgresql.HSTORE, AbstractRange))
-            name = f"{_word(type_.item_type)}_{'items' if apart else 'array'}"
+            separate = in_domain and isinstance(type_.item_type, (postgresql.HSTORE, AbstractRange))
+            name = f"{_word(type_.item_type)}_{'items' if separate else 'array'}"
             return self._named(name, type_.item_type, list[Any], lambda name: NestedArray(item, name, null))
         item = item | None
         for _ in range(type_.dimensions):

@@ -54,7 +54,7 @@ def narrowed(type_: Any, domain: DOMAIN) -> Any:
     annotations already; of its bounds and the domain's the narrower holds.
     """
     base, *annotations = get_args(type_) if get_origin(type_) is Annotated else (type_,)
-    limits = _limits(domain)
+    limits = _demands(domain)
     checks = [limit for limit in limits if isinstance(limit, Check)]
     bounds = [limit for limit in limits if not isinstance(limit, Check)]
     if bounds:
@@ -82,7 +82,7 @@ def _narrowest(bounds: list[_Bound]) -> dict[str, Any]:
     return found
 
 
-def _limits(domain: DOMAIN) -> list[_Bound | Check]:
+def _demands(domain: DOMAIN) -> list[_Bound | Check]:
     check = getattr(domain, "check", None)
     if check is None:
         return []

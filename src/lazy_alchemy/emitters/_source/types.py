@@ -20,7 +20,7 @@ from lazy_alchemy.emitters._source.layout import alias, imports, string
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["RESERVED", "ModuleScope", "Scope", "apart"]
+__all__ = ["RESERVED", "ModuleScope", "Scope", "distinct"]
 
 _BUILTINS = {cls.__name__: cls for cls in (bool, bytes, dict, float, int, list, object, set, slice, str, tuple)}
 _MODULES = {module.__name__: module for module in (datetime, decimal, ipaddress, uuid)}
@@ -94,7 +94,7 @@ class ModuleScope:
         ``statement_of`` makes the statement of the name.
         """
         if (wanted, text) not in self._aliases:
-            name = apart(wanted, text, self.taken)
+            name = distinct(wanted, text, self.taken)
             self.taken.add(name)
             self.import_("typing", "TypeAlias", "TypeAlias")
             self._aliases[wanted, text] = (name, statement_of(name))
@@ -135,7 +135,7 @@ class ModuleScope:
         return list(lines.values())
 
 
-def apart(wanted: str, of: str, taken: Collection[str]) -> str:
+def distinct(wanted: str, of: str, taken: Collection[str]) -> str:
     """Return ``wanted`` if it is not taken, and else with a mark that depends on nothing but ``of``."""
     digest = hashlib.sha256(of.encode("utf-8", "backslashreplace")).hexdigest()
     separator = "" if wanted.endswith("_") else "_"
