@@ -253,7 +253,7 @@ def crowd_of_tasks(url: URL, count: int, turns: int, *, backend: str, number: in
     return Result(f"{number} {backend} tasks, {number} tables, N = {count}", ours)
 
 
-# -- Hits ------------------------------------------------------------------------------------------------------------------
+# -- Hits
 
 
 class _Plain:

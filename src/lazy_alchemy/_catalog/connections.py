@@ -56,8 +56,8 @@ def pooled_loan(connection: Connection, *, autocommit: bool = False) -> Generato
         autocommit: Whether the reader would like to do without a transaction, to save its round trips.
     """
     pool = connection.engine.pool
-    # Reading from SQLite begins no transaction, so there reading within the transaction is always right: also against one that another
-    # thread begins meanwhile.
+    # Reading from SQLite begins no transaction, so there the guard is always right: also against a transaction that
+    # another thread begins meanwhile.
     shared = shares_connections(pool)
     if not shared or (not in_transaction(connection) and connection.dialect.name != "sqlite"):
         if not (autocommit and not shared and _may_autocommit(connection)):
