@@ -8,20 +8,37 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import Table
-from typing_extensions import TypeVar
 
 from lazy_alchemy._concurrency.forks import survive_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from typing import Protocol
 
     from sqlalchemy import ForeignKeyConstraint
     from sqlalchemy.types import TypeEngine
 
     from lazy_alchemy._schema.tables import ColumnInfo, TableInfo
+
+    T_co = TypeVar("T_co", covariant=True)
+
+    class Resolve(Protocol):
+        """Finds the class that a table is declared with."""
+
+        def __call__(self, table: Any, emitter: str, options: Mapping[str, Any]) -> Any:
+            """Return the class for a call of a method of ``table``, or None. ``Any``: the table of a higher floor."""
+            ...
+
+    class Emitter(Protocol[T_co]):
+        """What ``emit_once`` needs of an emitter."""
+
+        def emit(self, table: Any) -> T_co:  # Any: the table of a higher floor
+            """Return what it makes of ``table``."""
+            ...
+
 
 __all__ = [
     "Reflected",
@@ -37,10 +54,11 @@ __all__ = [
     "emitted_from",
     "emitting",
     "is_complete",
+    "metadata_key",
     "references",
+    "refers_to",
 ]
 
-T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 Reference = tuple["ForeignKeyConstraint", tuple["str | None", str]]
@@ -94,22 +112,6 @@ class ReflectedTable(Table):
         return _of(self).info
 
 
-class Resolve(Protocol):
-    """Finds the class that a table is declared with."""
-
-    def __call__(self, table: Any, emitter: str, options: Mapping[str, Any]) -> Any:
-        """Return the class for a call of a method of ``table``, or None. ``Any``: the table of a higher floor."""
-        ...
-
-
-class Emitter(Protocol[T_co]):
-    """What ``emit_once`` needs of an emitter."""
-
-    def emit(self, table: Any) -> T_co:  # Any: the table of a higher floor
-        """Return what it makes of ``table``."""
-        ...
-
-
 def _of(table: Table) -> Reflected:
     state: Reflected = table.__dict__[KEY]
     return state
@@ -136,6 +138,19 @@ def references(table: Table) -> Sequence[Reference]:
 def column_infos(table: Table) -> Mapping[str, ColumnInfo]:
     """Return what was reflected of the columns, by name; nothing of a Table that no accessor loaded."""
     return {column.name: column for column in _of(table).info.columns} if is_complete(table) else {}
+
+
+def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:
+    """Yield the schema and name of each other table that a foreign key of ``info`` refers to."""
+    for key in info.foreign_keys:
+        target = (key.referred_schema, key.referred_table)
+        if target != (info.schema, info.name):
+            yield target
+
+
+def metadata_key(schema: str | None, name: str) -> str:
+    """Return the key of a table in ``MetaData.tables``."""
+    return name if schema is None else f"{schema}.{name}"
 
 
 # -- The dialect: what a model may promise depends on what the database enforces
@@ -173,7 +188,8 @@ def _dialect_of_type(type_: TypeEngine[Any]) -> str | None:  # Any: of whatever 
 
 def emitted_from(table: Table) -> dict[Hashable, Any]:
     """Return what was emitted from ``table``, by emitter and by call. ``Any``: what an emitter makes."""
-    return _of(table).emitted
+    emitted: dict[Hashable, Any] = table.__dict__[KEY].emitted  # by itself: the whole cost of a repeated call
+    return emitted
 
 
 def emit_once(table: Table, emitter: Emitter[T]) -> T:

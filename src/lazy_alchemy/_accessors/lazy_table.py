@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, Protocol, overload
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import Self
 
@@ -11,26 +11,26 @@ from lazy_alchemy._type_parameters import ChangeT_co, ColumnsT_co, InsertT_co, M
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
+    from typing import Protocol
 
     from lazy_alchemy._tables import CustomTable
 
+    class Threaded(Protocol):
+        """An accessor that gives tables."""
+
+        def __getitem__(self, name: str, /) -> CustomTable[Any, Any, Any]:  # Any: of whatever table
+            """Return a table."""
+            ...
+
+    class Awaited(Protocol):
+        """An accessor that gives awaitables of tables."""
+
+        def __getitem__(self, name: str, /) -> Awaitable[CustomTable[Any, Any, Any]]:  # Any: of whatever table
+            """Return an awaitable of a table."""
+            ...
+
+
 __all__ = ["LazyTable", "checked_name"]
-
-
-class Threaded(Protocol):
-    """An accessor that gives tables."""
-
-    def __getitem__(self, name: str, /) -> CustomTable[Any, Any, Any]:  # Any: of whatever table
-        """Return a table."""
-        ...
-
-
-class Awaited(Protocol):
-    """An accessor that gives awaitables of tables."""
-
-    def __getitem__(self, name: str, /) -> Awaitable[CustomTable[Any, Any, Any]]:  # Any: of whatever table
-        """Return an awaitable of a table."""
-        ...
 
 
 class LazyTable(Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]):

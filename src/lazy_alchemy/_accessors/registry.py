@@ -124,8 +124,9 @@ def checked_on_drift(on_drift: object, where: str = "") -> OnDrift:
     raise TypeError(f'{where}on_drift= takes "raise", "warn" or "ignore", not {on_drift!r}')
 
 
-_ACCESSOR = re.compile(r"\s*[\"']?\s*(?:[\w.]+\.)?LazyTable\s*(?:\[.*)?[\"']?\s*", re.DOTALL)
-_CLASS_VAR = re.compile(r"\s*[\"']?\s*(?:[\w.]+\.)?ClassVar\b")
+# Compiled by ``re`` when a class body is first read: a program without a registry does without.
+_ACCESSOR = r"(?s)\s*[\"']?\s*(?:[\w.]+\.)?LazyTable\s*(?:\[.*)?[\"']?\s*"
+_CLASS_VAR = r"\s*[\"']?\s*(?:[\w.]+\.)?ClassVar\b"
 
 
 def _declarations(name: str, bases: tuple[type, ...], namespace: Mapping[str, object]) -> list[str]:
@@ -135,11 +136,11 @@ def _declarations(name: str, bases: tuple[type, ...], namespace: Mapping[str, ob
     found: list[str] = []
     annotations = _annotations(namespace)
     for attribute, annotation in annotations.items():
-        if attribute.startswith("_") or _CLASS_VAR.match(annotation):
+        if attribute.startswith("_") or re.match(_CLASS_VAR, annotation):
             continue
         value = namespace.get(attribute)
         where = f"class {name}: {attribute!r}"
-        if not _ACCESSOR.fullmatch(annotation):
+        if not re.fullmatch(_ACCESSOR, annotation):
             if isinstance(value, LazyTable) or attribute not in namespace:
                 raise TypeError(
                     f"{where} is annotated {annotation!r}, which declares no table. Write `{attribute}: LazyTable` for "

@@ -20,8 +20,7 @@ from sqlalchemy import (
 from sqlalchemy import schema as sa_schema
 
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._reflected import attach
-from lazy_alchemy._schema.tables import metadata_key
+from lazy_alchemy._reflected import attach, metadata_key
 from lazy_alchemy._schema.types import NO_OPTIONS
 from lazy_alchemy._tables import CustomTable
 

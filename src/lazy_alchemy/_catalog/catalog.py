@@ -37,6 +37,21 @@ if TYPE_CHECKING:
     from lazy_alchemy._schema.tables import TableInfo, TableKind
     from lazy_alchemy._tables import CustomTable
 
+    class HitCache(Protocol):
+        """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget.
+
+        The names are private ones because every public name of an accessor is one that no table can have.
+        """
+
+        def _remember(self, key: Key, table: CustomTable, until: float) -> None:
+            """Keep ``table`` until ``time.monotonic()`` reaches ``until``. No lock is taken."""
+            ...
+
+        def _forget(self) -> None:
+            """Forget every table. No lock is taken."""
+            ...
+
+
 __all__ = ["CacheInfo", "Catalog"]
 
 logger = logging.getLogger("lazy_alchemy")
@@ -69,21 +84,6 @@ class CacheInfo(NamedTuple):
 
 _Board = Board[Key, Outcome]
 _Flight = Flight[Key, Outcome]
-
-
-class HitCache(Protocol):
-    """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget.
-
-    The names are private ones because every public name of an accessor is one that no table can have.
-    """
-
-    def _remember(self, key: Key, table: CustomTable, until: float) -> None:
-        """Keep ``table`` until ``time.monotonic()`` reaches ``until``. No lock is taken."""
-        ...
-
-    def _forget(self) -> None:
-        """Forget every table. No lock is taken."""
-        ...
 
 
 class Catalog:

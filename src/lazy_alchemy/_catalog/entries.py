@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from lazy_alchemy._catalog.outcomes import Missing
-from lazy_alchemy._schema.tables import refers_to
+from lazy_alchemy._reflected import refers_to
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

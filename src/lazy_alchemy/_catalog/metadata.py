@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import MetaData
 
 from lazy_alchemy._catalog.building import build_table
-from lazy_alchemy._reflected import references
-from lazy_alchemy._schema.tables import metadata_key, refers_to
+from lazy_alchemy._reflected import metadata_key, references, refers_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

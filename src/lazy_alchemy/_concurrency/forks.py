@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from typing import Protocol
 
-__all__ = ["Renewable", "renew_in_child", "survive_fork"]
+    class Renewable(Protocol):
+        """State that is guarded by a lock of its own."""
+
+        lock: threading.RLock
+
+        def renew(self) -> None:
+            """Make locks anew, in the child."""
+            ...
 
 
-class Renewable(Protocol):
-    """State that is guarded by a lock of its own."""
-
-    lock: threading.RLock
-
-    def renew(self) -> None:
-        """Make locks anew, in the child."""
-        ...
-
+__all__ = ["renew_in_child", "survive_fork"]
 
 _renewable: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _held: list[tuple[Renewable, threading.RLock]] = []

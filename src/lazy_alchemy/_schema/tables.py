@@ -19,7 +19,7 @@ from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._schema.types import Options, TypeInfo, is_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "CheckInfo",
@@ -29,8 +29,6 @@ __all__ = [
     "KeyInfo",
     "TableInfo",
     "TableKind",
-    "metadata_key",
-    "refers_to",
 ]
 
 
@@ -222,19 +220,6 @@ class TableInfo:
         if not isinstance(info, cls):
             raise ReflectionError(f"This is JSON of a {type(info).__name__}, not of a TableInfo.")
         return info
-
-
-def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:
-    """Yield the schema and name of each other table that a foreign key of ``info`` refers to."""
-    for key in info.foreign_keys:
-        target = (key.referred_schema, key.referred_table)
-        if target != (info.schema, info.name):
-            yield target
-
-
-def metadata_key(schema: str | None, name: str) -> str:
-    """Return the key of a table in ``MetaData.tables``."""
-    return name if schema is None else f"{schema}.{name}"
 
 
 _Part = TypeVar("_Part", KeyInfo, ForeignKeyInfo, CheckInfo, IndexInfo)
