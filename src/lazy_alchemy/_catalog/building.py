@@ -1,4 +1,4 @@
-"""How a CustomTable is built from a TableInfo: with SQLAlchemy's public constructors, and without I/O."""
+"""Builds a CustomTable from a TableInfo, with SQLAlchemy's public constructors and without I/O."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ __all__ = ["build_table"]
 def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None) -> CustomTable:
     """Add the table that ``info`` describes to ``metadata`` and return it. No I/O.
 
-    Emitters ask the table for ``dialect``, the name of its engine's dialect, or ``dialect+driver``: what a column can
-    hold, and what is read from it, depends on it.
+    ``dialect`` is the name of the engine's dialect, or ``dialect+driver``. Emitters ask the table for it, because it
+    decides what a column can hold and how its values are read.
 
-    It equals what ``Table(name, metadata, autoload_with=..., resolve_fks=False)`` would be, but for ``use_alter``: it
-    is True on each foreign key whose table is not in ``metadata``, so that an ORM flush works without that table.
-    Foreign keys of other tables in ``metadata`` that wait for this one are left as they are.
+    The table equals ``Table(name, metadata, autoload_with=..., resolve_fks=False)`` but for ``use_alter``, which is
+    True on each foreign key whose table is not in ``metadata``: an ORM flush then works without that table. Foreign
+    keys of other tables in ``metadata`` that wait for this one are left as they are.
 
     Raises:
         ReflectionError: SQLAlchemy refuses what was reflected; ``metadata`` is as it was.
@@ -65,7 +65,7 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
             if _is_plain(index) or not any(index.columns):
                 items.append(_index(index, columns))
             else:
-                later.append(index)  # it finds its table through its columns
+                later.append(index)  # its table is found through its columns
         items.extend(
             UniqueConstraint(
                 *_keys(unique.columns, columns), name=unique.name, comment=unique.comment, **unique.options.thaw()
@@ -100,7 +100,7 @@ def build_table(info: TableInfo, metadata: MetaData, dialect: str | None = None)
 
 
 def _flagged(info: TableInfo) -> tuple[str, ...]:
-    """Return the columns of a primary key of which there is nothing to say but that they are it."""
+    """Return the primary key's columns if ``primary_key=True`` on each is enough: no name, option or other order."""
     key = info.primary_key
     if key is None or key.name is not None or key.comment is not None or key.options:
         return ()
@@ -109,9 +109,9 @@ def _flagged(info: TableInfo) -> tuple[str, ...]:
 
 
 def _keys(names: Iterable[str], columns: Mapping[str, Column[Any]]) -> list[str]:
-    """Return what a constraint that is made with its table calls its columns.
+    """Return the keys by which a constraint names its columns while its table is being made.
 
-    From Columns that are in no table yet, SQLAlchemy would make a constraint that listens for each to get into one.
+    Given Columns without a table, SQLAlchemy would make a constraint that waits for an event of each.
     """
     return [columns[name].key for name in names if name in columns]
 
@@ -119,7 +119,7 @@ def _keys(names: Iterable[str], columns: Mapping[str, Column[Any]]) -> list[str]
 def _table_options(info: TableInfo) -> dict[str, Any]:
     # Any: only the constructor knows their types.
     options = info.options.thaw()
-    if "postgresql_inherits" in options:  # the one that SQLAlchemy reflects as a tuple
+    if "postgresql_inherits" in options:  # SQLAlchemy reflects it as a tuple
         options["postgresql_inherits"] = tuple(options["postgresql_inherits"])
     return options
 
@@ -185,12 +185,12 @@ _SORTING = {
 
 
 def _is_plain(info: IndexInfo) -> bool:
-    """Return whether an index is of columns as they are, which SQLAlchemy finds by their keys; see ``_keys``."""
+    """Return whether an index has only plain columns, which SQLAlchemy finds by their keys; see ``_keys``."""
     return info.sorting is NO_OPTIONS and None not in info.columns
 
 
 def _index(info: IndexInfo, columns: dict[str, Column[Any]]) -> Index:
-    elements: list[Any] = []  # Any: a column or its key, an expression of one, or text
+    elements: list[Any] = []  # Any: a column, its key, an expression or text
     is_plain = _is_plain(info)
     for position, name in enumerate(info.columns):
         element: Any = text(info.expressions[position]) if name is None else columns[name]
@@ -203,6 +203,6 @@ def _index(info: IndexInfo, columns: dict[str, Column[Any]]) -> Index:
                     element = getattr(element, _SORTING[str(option)])()
         elements.append(element)
     options = info.options.thaw()
-    if "sqlite_where" in options:  # the one dialect whose compiler does not take plain text
+    if "sqlite_where" in options:  # the only dialect whose compiler takes no plain text
         options["sqlite_where"] = text(options["sqlite_where"])
     return Index(info.name, *elements, unique=info.unique, **options)

@@ -1,7 +1,7 @@
-"""The Catalog: one for each database. It answers calls, decides who loads what, and publishes what was loaded.
+"""The Catalog: answers calls, decides which caller loads what, and publishes what was loaded.
 
-Its state is in ``_entries`` and ``_built``; it asks the database through ``_loading`` only, and waits through
-``_locks`` only.
+Its state is in ``entries`` and ``metadata``. It reaches the database through ``loading`` only, and waits through
+``_concurrency`` only.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from lazy_alchemy._tables import CustomTable
 
     class HitCache(Protocol):
-        """An accessor, as the catalog sees it: it keeps what it was given until it is told to forget.
+        """An accessor, as the catalog sees it: it keeps the tables that it was given until it is told to forget them.
 
-        The names are private ones because every public name of an accessor is one that no table can have.
+        The names are private because a public name of an accessor hides the table of that name.
         """
 
         def _remember(self, key: Key, table: CustomTable, until: float) -> None:
@@ -57,21 +57,21 @@ __all__ = ["CacheInfo", "Catalog"]
 logger = logging.getLogger("lazy_alchemy")
 
 _LOADS = 4
-"""How many loads of one catalog have a connection, or wait for one, at any time."""
+"""How many loads of one catalog hold a connection or wait for one at a time."""
 
 
 class CacheInfo(NamedTuple):
     """What an accessor's ``cache_info()`` returns: counts since the engine's first accessor was made.
 
-    A table that is used again is not counted: it costs nothing, and it shows by ``loads`` staying as it is.
+    Hits are not counted: they cost nothing, and leave ``loads`` as it is.
 
     Attributes:
-        loaded: How many tables are loaded now.
+        loaded: The number of tables that are loaded now.
         loads: How many times the database, or the ``Cache``, was asked.
-        reflected: How many tables were read from the database; one that had changed and was read again counts again.
+        reflected: The number of tables read from the database; a table that changed and was read again counts twice.
         revalidated: How many times a loaded table was found unchanged.
         replaced: How many times a loaded table was found changed or gone.
-        from_cache: How many tables came from the ``Cache`` instead of the database.
+        from_cache: The number of tables that came from the ``Cache`` instead of the database.
     """
 
     loaded: int
@@ -89,13 +89,13 @@ _Flight = Flight[Key, Outcome]
 class Catalog:
     """The tables of one Engine, shared by its accessors. It does not keep the Engine alive.
 
-    All state is guarded by the lock of ``_flights``, which is never held across I/O. Accessors that were given a table
-    are told, under that lock, whenever one that they hold might no longer be right; so what they hold needs no lock to
-    be read. No comprehension with a condition stands in a ``with`` of the lock: in Python 3.13 an interruption between
-    two of its turns would leave the lock held.
+    The lock of ``_flights`` guards all state, and is never held across I/O. Under that lock, accessors are told to
+    forget their tables whenever one of them may have become stale; so a hit reads them without a lock. No comprehension
+    with a condition stands in a ``with`` of the lock: in Python 3.13 an interruption between two of its iterations
+    would leave the lock held.
 
-    The methods that take ``engine`` are for event loops: with an AsyncEngine the load is a task of the running loop,
-    with None a worker thread carries it, and shares it with all threads.
+    The methods that take ``engine`` are for event loops. With an AsyncEngine a task of the running loop carries the
+    load; with None a worker thread does, and shares it with all threads.
     """
 
     def __init__(self, engine: Engine, load: Load) -> None:
@@ -105,11 +105,11 @@ class Catalog:
         self._flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, pool_capacity(engine.pool) or _LOADS))
         self._entries = Entries()
         self._built = BuiltTables(f"{engine.dialect.name}+{engine.dialect.driver}")
-        # What only one connection may see: tables that were got through the same one join each other.
+        # Tables that only one connection may see; those of the same connection join each other.
         self._by_connection: weakref.WeakKeyDictionary[Connection, BuiltTables] = weakref.WeakKeyDictionary()
         self._uncommitted: set[Key] = set()
         self._rolled_back = 0  # the tick
-        self._expires = False  # whether an accessor holds, or held, a table until some time only
+        self._expires = False  # whether an accessor holds, or held, a table with a time to live
         self._loads = 0
         # By identity: a subclass of LazyDB may say that two accessors are equal, or cannot be hashed.
         self._accessors: weakref.WeakValueDictionary[int, HitCache] = weakref.WeakValueDictionary()
@@ -117,18 +117,18 @@ class Catalog:
 
     @property
     def metadata(self) -> MetaData:
-        """Where the tables are built."""
+        """The MetaData that the tables are built in."""
         return self._built.metadata
 
     def register(self, accessor: HitCache) -> None:
-        """Tell ``accessor`` from now on when to forget."""
+        """From now on, tell ``accessor`` when to forget its tables."""
         with self._flights.lock:
             self._accessors[id(accessor)] = accessor
 
-    # -- What is asked of it
+    # -- Calls
 
     def table(self, key: Key, ttl: float | None, hit_cache: HitCache) -> CustomTable:
-        """Return the table, loading it if need be, and let ``hits`` remember it.
+        """Return the table, loading it if necessary, and let ``hit_cache`` remember it.
 
         Raises:
             TableNotFoundError: It does not exist.
@@ -178,7 +178,7 @@ class Catalog:
     def through(self, connection: Connection, keys: Iterable[Key], ttl: float | None) -> dict[Key, CustomTable]:
         """Return the tables, loading what is not loaded through the caller's ``connection``, in its transaction.
 
-        What only that connection may see, a temporary or an uncommitted table, is returned and not kept.
+        A table that only that connection may see (temporary, or not committed) is returned and not kept.
 
         Raises:
             TableNotFoundError: Some do not exist; the others are loaded.
@@ -204,14 +204,14 @@ class Catalog:
             for key in request.keys:
                 request.note(key, outcome.get(key))
                 if not request.settled(key) and key not in self._entries:
-                    # It was found, or was loaded at the call, and somebody found it gone meanwhile.
+                    # It was found, or was loaded at the call, and another load has found it gone since.
                     found = outcome.get(key)
                     request.private[key] = found.info if isinstance(found, Found) else known[key]
             self._raise_failures(request)
             return self._tables_of(request, connection)
 
     def _tables_of(self, request: Request, connection: Connection) -> dict[Key, CustomTable]:
-        """Return the Tables of a request that has come to its end on ``connection``. The lock is held."""
+        """Return the Tables of a request that was answered on ``connection``. The lock is held."""
         private = self._by_connection.get(connection)
         if request.private and private is None:
             private = self._by_connection[connection] = BuiltTables(self._built.dialect)
@@ -223,7 +223,7 @@ class Catalog:
         }
 
     def names(self, schema: str | None) -> Mapping[str, TableKind]:
-        """Return all names of ``schema`` and what they are; one round trip.
+        """Return all names of ``schema`` with their kinds; one round trip.
 
         Raises:
             ReflectionError: The database cannot be asked.
@@ -239,7 +239,7 @@ class Catalog:
         self._load.wait(blocking=False)
         try:
             async with self._flights.loop_slot():
-                if engine is None:  # a slot for it too, lest every call has a thread of its own that waits for one
+                if engine is None:  # the slot is taken here, or each call would block a thread while it waits for one
                     return await in_thread(self._list, schema)
                 return self._noted(schema, await self._load.names_async(engine, schema))
         finally:
@@ -256,7 +256,7 @@ class Catalog:
         return [key for key in keys if key[0] == schema]
 
     def invalidate(self, keys: Collection[Key] | None) -> None:
-        """Have ``keys`` (None: everything) checked at their next use; a table found unchanged stays the same object."""
+        """Check ``keys`` at their next use; None stands for everything. An unchanged table stays the same object."""
         self._invalidate(keys)
         self._load.discard(keys)
 
@@ -267,7 +267,7 @@ class Catalog:
             await in_thread(self._load.discard, keys, abandon=False)
 
     def roll_back(self) -> None:
-        """Have what was not committed when it was loaded checked: a transaction that everybody saw is rolled back."""
+        """Check the tables that were uncommitted when they were loaded: their transaction was rolled back."""
         with self._flights.lock:
             self._rolled_back = self._flights.tick()
             if self._uncommitted:
@@ -288,7 +288,7 @@ class Catalog:
                 len(known), self._loads, known.reflected, known.revalidated, known.replaced, known.from_cache
             )
 
-    # -- How a call gets its answer
+    # -- From a call to its answer
 
     def _board(self, engine: AsyncEngine | None) -> _Board:
         return self._flights.threads if engine is None else self._flights.loop()
@@ -308,7 +308,7 @@ class Catalog:
             return Request(keys, ttl, board, refresh=refresh, blocking=blocking, call=call)
 
     def _delivered(self, request: Request, key: Key, hit_cache: HitCache) -> CustomTable | None:
-        """Return the table, or None if ``request`` must travel first."""
+        """Return the table; None if ``request`` must wait for flights first."""
         with self._flights.lock:
             if self._plan(request):
                 return None
@@ -332,7 +332,7 @@ class Catalog:
         return True
 
     def _plan(self, request: Request) -> bool:
-        """Take in what flights brought, find flights for what ``request`` still lacks; return whether it must wait.
+        """Note the results of flights, board flights for what ``request`` still lacks; return whether it must wait.
 
         The lock is held.
         """
@@ -347,19 +347,19 @@ class Catalog:
             request.flights, request.opened = request.board.join(needs, boarding)
         except ReflectionError as error:
             self._load.stop_waiting(blocking=request.blocking)
-            # It would wait for itself. What is loaded, and has merely expired, is served all the same.
+            # It would wait for itself. Loaded tables that have merely expired are served all the same.
             request.errors.update((key, error) for key in needs if key in request.keys)
             request.tried.update(needs)
             return False
         return True
 
-    # -- How a load is carried and waited for. No lock is held.
+    # -- Carrying loads and waiting for them. No lock is held.
 
     def _travel(self, request: Request) -> None:
-        """Carry the flights that nobody carries yet, and wait for the others."""
+        """Carry the flights that have no carrier yet, and wait for the others."""
         try:
             for flight in request.flights:
-                # Not only the one that it opened: a flight that a task of this very thread opened would never start.
+                # Not only the one that it opened: one opened by a task of this very thread would never start.
                 if flight.claim():
                     self._carry(flight)
             for flight in request.flights:
@@ -370,7 +370,7 @@ class Catalog:
                 flight.abandon()
 
     async def _travel_async(self, request: Request, engine: AsyncEngine | None) -> None:
-        """Have the flight that it opened carried, by a thread or a task that goes on if this is cancelled, and wait."""
+        """Wait; a thread or a task that survives a cancellation of this one carries the flight that it opened."""
         opened = request.opened
         try:
             if opened is not None and engine is None:
@@ -389,7 +389,7 @@ class Catalog:
             self._carry(flight)
 
     def _carry(self, flight: _Flight) -> None:
-        """Load what ``flight`` carries, publish it, and wake those who wait, whatever happens."""
+        """Load the keys of ``flight``, publish the results, and wake the waiters, whatever happens."""
         try:
             with self._flights.slot():
                 self._arrive(flight, self._load.fly(flight, self.infos))
@@ -404,7 +404,7 @@ class Catalog:
 
     async def _carry_async(self, flight: _Flight, engine: AsyncEngine) -> None:
         """Do as ``_carry`` does, in a task."""
-        flight.claim()  # where the event loop starts tasks eagerly, nobody could say before now who carries it
+        flight.claim()  # in an event loop with eager tasks, the carrier is not known earlier
         try:
             async with self._flights.loop_slot():
                 self._arrive(flight, await self._load.fly_async(engine, flight, self.infos))
@@ -418,7 +418,7 @@ class Catalog:
             await in_thread(self._tell, flight)
 
     def infos(self, keys: Collection[Key]) -> dict[Key, TableInfo]:
-        """Return what is known of those of ``keys`` that are loaded; no round trip."""
+        """Return the TableInfos of those of ``keys`` that are loaded; no round trip."""
         with self._flights.lock:
             return self._entries.infos(keys)
 
@@ -430,13 +430,13 @@ class Catalog:
             self._postpone(errors, next(iter(errors.values())))
 
     def _fail(self, flight: _Flight, error: BaseException) -> None:
-        flight.begin()  # everybody who waits for it hears of the failure, and nobody joins any more
+        flight.begin()  # its waiters get the error, and no one joins any more
         flight.error = error
         if isinstance(error, Exception):
             self._postpone(flight.keys, error)
 
     def _postpone(self, keys: Iterable[Key], error: Exception) -> None:
-        """Note that ``keys`` could not be checked, so that not every access tries in vain."""
+        """Note that checking ``keys`` failed, so that not every access tries again."""
         with self._flights.lock:
             failed = self._entries.fail(keys, time.monotonic())
         if failed:
@@ -447,7 +447,7 @@ class Catalog:
             )
 
     def _publish(self, outcome: Mapping[Key, Outcome], moment: Moment) -> dict[Key, Outcome]:
-        """Take in what a load found; return it, with an error for each table that cannot be built any more."""
+        """Take in the results of a load; return them, with an error for each table that cannot be built any more."""
         with self._flights.lock:
             self._loads += not all(isinstance(found, Found) and found.cached for found in outcome.values())
             changed = self._entries.changes(outcome, moment[0])
@@ -462,25 +462,25 @@ class Catalog:
                 key for key, found in published.items() if not isinstance(found, Exception) and found.uncommitted
             )
             if self._uncommitted and moment[0] < self._rolled_back:
-                self.roll_back()  # it was read before, and is published after
+                self.roll_back()  # read before the rollback, published after it
             return published
 
     def _makes_older(self, outcome: Mapping[Key, Outcome], began: int) -> bool:
-        """Return whether what accessors hold may be due for a check earlier than they know, with what a load found."""
+        """Return whether the results of a load make tables that accessors hold expire earlier than they know."""
         links = bool(self._entries.doubtful) or self._expires
         for key, found in outcome.items():
             if began < self._entries.invalidation(key)[0]:
-                return True  # they may reach it, and it is due as soon as it is loaded
+                return True  # tables that reach it are due at once, as it is
             if not isinstance(found, Found) or found.private:
                 continue
             if found.cached or (links and key in self._entries.referred and key not in self._entries):
-                return True  # it is older than its load, or they reach by way of it what they did not reach before
+                return True  # it is older than its load, or it links held tables to further ones
         return False
 
     def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
-        """Replace the Tables of ``changed``; return an error for each that cannot be built, which stays as it was."""
+        """Replace the Tables of ``changed``; return an error for each that cannot be built and stays as it was."""
         if not changed:
-            return {}  # looking for what leads to a table takes as long as there are tables
+            return {}  # finding the tables that refer to one takes time in proportion to all tables
         try:
             self._built.replace(changed)
         except ReflectionError as error:
@@ -493,14 +493,14 @@ class Catalog:
         kept = self._kept(flight)
         self._load.tell(kept)
         if late := kept.keys() - self._kept(flight).keys():
-            self._load.discard(late)  # invalidated while the cache was being told
+            self._load.discard(late)  # invalidated while the cache was being written
 
     def _kept(self, flight: _Flight) -> dict[Key, tuple[TableInfo, float]]:
-        """Return what ``flight`` found and is still believed: the cache is told of nothing else."""
+        """Return the results of ``flight`` that are still valid; only these are written to the cache."""
         with self._flights.lock:
-            return self._believed(flight)
+            return self._valid(flight)
 
-    def _believed(self, flight: _Flight) -> dict[Key, tuple[TableInfo, float]]:
+    def _valid(self, flight: _Flight) -> dict[Key, tuple[TableInfo, float]]:
         return {
             key: (entry.info, entry.reflected_at)
             for key, found in flight.outcome.items()
@@ -525,7 +525,7 @@ class Catalog:
     # -- Failures
 
     def _raise_failures(self, request: Request) -> None:
-        """Raise what the caller must hear; a table that merely could not be checked is served as it is."""
+        """Raise the failures of a request. A loaded table whose check failed is served as it is."""
         errors = request.unserved(self._entries)
         failure = together(list(errors.values())) if errors else None
         if request.missing:

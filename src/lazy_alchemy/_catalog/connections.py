@@ -1,6 +1,6 @@
-"""How a load gets a connection without harm to anybody's transaction.
+"""How a load uses a connection and leaves the transaction of its owner untouched.
 
-No catalog query is made here: that is the reflectors' work.
+No schema is read here: that is the reflectors' work.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Loan(NamedTuple):
 
     Attributes:
         connection: The connection.
-        foreign: Whether it is in a transaction of somebody else.
+        foreign: Whether it is in a transaction that the load did not begin.
     """
 
     connection: Connection
@@ -35,25 +35,25 @@ class Loan(NamedTuple):
 
     @property
     def sees_uncommitted(self) -> bool:
-        """Whether it may see what is not committed."""
+        """Whether it may see uncommitted changes."""
         return self.foreign and in_transaction(self.connection)
 
     @property
     def is_shared(self) -> bool:
-        """Whether everybody who uses the engine (or, with a SingletonThreadPool, this thread) sees what it sees."""
+        """Whether all users of the engine (with a SingletonThreadPool, of this thread) see what it sees."""
         return shares_connections(self.connection.engine.pool)
 
 
 @contextmanager
 def pooled_loan(connection: Connection, *, autocommit: bool = False) -> Generator[Loan, None, None]:
-    """Yield a connection that was just taken from its pool; no transaction that somebody else began on it is ended.
+    """Yield a connection that was just taken from its pool, and end no transaction that another user began on it.
 
-    A StaticPool gives everybody the same connection and a SingletonThreadPool everybody in a thread. Where that one is
-    in a transaction, it is read from within the transaction, and neither committed nor rolled back.
+    A StaticPool gives all callers the same connection, a SingletonThreadPool all callers of a thread. If that
+    connection is in a transaction, the load reads within it, and neither commits nor rolls back.
 
     Args:
         connection: The connection.
-        autocommit: Whether the reader would like to do without a transaction, to save its round trips.
+        autocommit: Whether the reader needs no transaction; a load without one saves round trips.
     """
     pool = connection.engine.pool
     # Reading from SQLite begins no transaction, so there the guard is always right: also against a transaction that
@@ -74,21 +74,20 @@ def pooled_loan(connection: Connection, *, autocommit: bool = False) -> Generato
                 dbapi.autocommit = False
         return
     if connection.dialect.name == "sqlite":
-        # Private, and without effect where it does not exist: the Connection announces no transaction, so that a
-        # "begin" listener, which SQLAlchemy recommends for SQLite, does not begin one that nobody would end.
+        # Private, and without effect where it does not exist: the Connection announces no transaction. Otherwise a
+        # "begin" listener, which SQLAlchemy recommends for SQLite, would begin one that is never ended.
         connection._allow_autobegin = False  # pyright: ignore[reportPrivateUsage]
-    # A SingletonThreadPool's one proxy in a thread is the user's as well, and goes back when the user is done.
+    # A SingletonThreadPool has one proxy per thread: it is also the user's, who returns it.
     with _guarding_transaction(connection, for_good=isinstance(pool, StaticPool)):
         yield Loan(connection, foreign=True)
 
 
 def _may_autocommit(connection: Connection) -> bool:
-    """Return whether ``connection`` can read without a transaction, and be then as it was.
+    """Return whether ``connection`` can switch to autocommit for a read, and back to exactly its former state.
 
-    It cannot where a transaction is open (a listener has executed something), where somebody listens for "begin" (to
-    say ``SET LOCAL``, which needs a transaction), where cursors are the server's, which live in a transaction, and
-    where the driver cannot tell. Not through SQLAlchemy's ``isolation_level``, which is set back to the engine's and
-    not to what a listener or a ``creator`` has set.
+    Not if a transaction is open (a listener executed something), if there is a "begin" listener (it may say ``SET
+    LOCAL``, which needs a transaction), if cursors are server-side (they need one too), or if the driver cannot tell.
+    SQLAlchemy's ``isolation_level`` is no help: it resets to the engine's level, not to that of a listener or creator.
     """
     options = connection.get_execution_options()
     return not (
@@ -102,12 +101,12 @@ def _may_autocommit(connection: Connection) -> bool:
 
 
 def shares_connections(pool: Pool) -> bool:
-    """Return whether ``pool`` hands out a connection that somebody else has already."""
+    """Return whether ``pool`` hands out a connection that is in use."""
     return isinstance(pool, (StaticPool, SingletonThreadPool))
 
 
 def not_a_connection(given: object) -> TypeError:
-    """Return the error for what was passed as ``connection=`` and is none."""
+    """Return the error for a ``connection=`` that is not a connection."""
     remedy = {
         "Session": "session.connection()",
         "AsyncSession": "await session.connection()",
@@ -119,10 +118,10 @@ def not_a_connection(given: object) -> TypeError:
 
 @contextmanager
 def caller_loan(connection: Connection) -> Generator[Loan, None, None]:
-    """Yield the caller's own connection for reading, and leave it in the transaction that it was in, or in none."""
+    """Yield the caller's own connection for reading; afterwards it is in the same transaction as before, or in none."""
     if connection.in_transaction():
         yield Loan(connection, foreign=True)
-    elif in_transaction(connection):  # begun past SQLAlchemy, which would roll it back with its own
+    elif in_transaction(connection):  # begun behind SQLAlchemy's back, which would roll it back with its own
         with _guarding_transaction(connection):
             yield Loan(connection, foreign=True)
     else:
@@ -130,12 +129,12 @@ def caller_loan(connection: Connection) -> Generator[Loan, None, None]:
             yield Loan(connection, foreign=False)
         finally:
             if connection.in_transaction():
-                connection.rollback()  # it was begun by reading
+                connection.rollback()  # the reading began it
 
 
 @contextmanager
 def _guarding_transaction(connection: Connection, *, for_good: bool = False) -> Generator[None, None, None]:
-    """Let ``connection`` end SQLAlchemy's record of a transaction only: the database hears nothing of it."""
+    """End SQLAlchemy's record of a transaction without a COMMIT or ROLLBACK to the database."""
     # Any: the attribute is public and the stubs of SQLAlchemy forbid to assign it.
     fairy: Any = connection.connection
     real = fairy.dbapi_connection
@@ -144,12 +143,12 @@ def _guarding_transaction(connection: Connection, *, for_good: bool = False) -> 
         yield
     finally:
         connection.rollback()
-        if not for_good and fairy.dbapi_connection is guard:  # else it broke, and was thrown away
+        if not for_good and fairy.dbapi_connection is guard:  # else it broke and was discarded
             fairy.dbapi_connection = real
 
 
 class _TransactionGuard:
-    """A DBAPI connection without the power to end a transaction."""
+    """A DBAPI connection whose commit and rollback do nothing."""
 
     def __init__(self, connection: Any) -> None:
         # Any: a DBAPI connection has attributes that only its driver knows.
@@ -166,10 +165,10 @@ class _TransactionGuard:
 
 
 def savepoint(connection: Connection, *, foreign: bool) -> AbstractContextManager[object]:
-    """Keep a query that fails from aborting a transaction that is not ours.
+    """Protect a transaction that is not ours from being aborted by a failing query; two round trips.
 
-    Only where a failing statement does that: not on SQLite, MariaDB and MySQL. It costs two round trips. Results are
-    fetched as a whole: PostgreSQL has no cursor for a SAVEPOINT.
+    Does nothing on SQLite, MariaDB and MySQL, where a failing statement aborts no transaction. Results are fetched as a
+    whole: PostgreSQL has no cursor for a SAVEPOINT.
     """
     given = connection.get_execution_options()
     streaming = {option: given[option] for option in _NOT_STREAMING if given.get(option)}

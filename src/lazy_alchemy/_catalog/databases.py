@@ -1,4 +1,4 @@
-"""What a database is called: in messages, and in the keys of caches. No secret is in either."""
+"""Names of databases: for messages, and for the keys of caches. Neither holds a secret."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ __all__ = ["database_key", "database_name"]
 
 
 def database_name(engine: Engine) -> str:
-    """Return what messages call the database."""
+    """Return the name of the database in messages."""
     url = engine.url
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
     return url.database or url.host or url.get_backend_name()
 
 
-# Arguments of a URL's query that say which database or schema it leads to, and hold no secret. Only a digest of them is
-# kept.
+# Query arguments of a URL that select the database or schema, and are not secret. The key has only a digest of them.
 _LEADS_TO = frozenset({"host", "port", "dbname", "database", "service", "options", "unix_socket", "uri", "mode"})
 
 
 def database_key(engine: Engine, token: str) -> str:
-    """Return the engine's URL without password and query; two engines whose URLs lead to different databases differ.
+    """Return the engine's URL without password and query. URLs that lead to different databases have different keys.
 
     Args:
         engine: The engine.
-        token: An identifier of this engine alone, which an in-memory SQLite database gets: its URL does not name it.
+        token: An identifier of this engine. It stands for an in-memory SQLite database, which no URL names.
     """
     url = engine.url
     shown = f"{url.get_backend_name()}://"

@@ -1,4 +1,4 @@
-"""What all accessors of one Engine object share: its catalogs. It does not keep the Engine alive."""
+"""The catalogs that all accessors of one Engine object share. They do not keep the Engine alive."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EngineCatalogs:
             catalog.roll_back()
 
     def catalog(self, engine: Engine, reflector: Reflector | None, cache: Cache | None) -> Catalog:
-        """Return the catalog of all accessors that have neither a reflector nor a cache of their own, or a new one."""
+        """Return the shared catalog; a new one for an accessor with a reflector or a cache of its own."""
         private = reflector is not None or cache is not None
         with _engines_lock:
             if self._shared is not None and not private:
@@ -72,7 +72,7 @@ class EngineCatalogs:
 
 
 def _reflector_of(engine: Engine) -> Reflector:
-    """Return the best reflector that there is for a database."""
+    """Return the best reflector for the database of ``engine``."""
     if engine.dialect.name == "postgresql":
         from lazy_alchemy.reflectors import PostgresReflector
 
@@ -88,8 +88,8 @@ survive_fork(_engines_lock.acquire, _engines_lock.release)
 
 
 def catalogs_of(engine: Engine) -> EngineCatalogs:
-    """Return what the accessors of ``engine`` share."""
-    # The lock is held for the making of a few objects, no I/O; setdefault of a WeakKeyDictionary alone is not atomic.
+    """Return the catalogs of ``engine``."""
+    # The lock is held while a few objects are made, without I/O: a WeakKeyDictionary's setdefault is not atomic.
     with _engines_lock:
         shared = _engines.get(engine)
         if shared is None:

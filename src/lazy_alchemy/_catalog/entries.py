@@ -1,6 +1,6 @@
-"""What is loaded of one database, and how recent that is. Plain state: no lock, no I/O, no Tables.
+"""The loaded TableInfos of one database, and how recent each is. Plain state: no lock, no I/O, no Tables.
 
-Whoever calls holds the catalog's lock.
+Callers hold the catalog's lock.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 __all__ = ["Entries", "Entry", "Moment"]
 
 RETRY = 5.0
-"""Seconds at most between two attempts to check a table while the database cannot be reached."""
+"""Longest pause, in seconds, between two attempts to check a table while the database cannot be reached."""
 
 _REMEMBERED = 1000
-"""How many names that do not exist are remembered, so that a load that lands late does not bring one of them back."""
+"""How many missing names are remembered, so that a late load does not bring one of them back."""
 
 _INVALIDATED = 10_000
-"""How many names that are not loaded can be invalidated one by one before that counts as invalidating everything."""
+"""How many names that are not loaded can be invalidated singly, before that counts as invalidating everything."""
 
 Moment: TypeAlias = "tuple[int, float, float]"
-"""When a load began: the tick of the catalog's clock, ``time.monotonic()`` and ``time.time()``."""
+"""The start of a load: the tick of the catalog's clock, ``time.monotonic()`` and ``time.time()``."""
 
 
 class Entry:
-    """A loaded table: what it is, and how recent that is.
+    """A loaded table.
 
     Attributes:
-        info: What it is.
-        began: The tick at which the newest load of it began.
-        checked: ``time.monotonic()`` of that.
-        reflected_at: ``time.time()`` of that.
-        failed: ``time.monotonic()`` of the last attempt to check it that failed.
+        info: Its TableInfo.
+        began: The tick at which its newest load began.
+        checked: ``time.monotonic()`` at that tick.
+        reflected_at: ``time.time()`` at that tick.
+        failed: ``time.monotonic()`` of the last failed attempt to check it.
     """
 
     def __init__(self, info: TableInfo, began: int, checked: float, reflected_at: float) -> None:
@@ -52,31 +52,31 @@ class Entry:
         self.failed = -math.inf
 
     def expires(self, ttl: float) -> float:
-        """Return the ``time.monotonic()`` at which it is to be checked again."""
+        """Return the ``time.monotonic()`` at which its next check is due."""
         return max(self.checked + ttl, self.failed + min(ttl, RETRY))
 
 
 class Entries:
-    """The loaded tables by schema and name, and what has been invalidated.
+    """The loaded tables by schema and name, and the invalidations.
 
     Attributes:
-        doubtful: The loaded tables that were invalidated after their newest load began. While there are none, no table
-            needs to be followed to those that it reaches. An interruption may leave one too many in it, never too few.
-        referred: All tables that loaded ones refer to.
-        reflected: How many tables were read from the database.
+        doubtful: The loaded tables that were invalidated after their newest load began. While it is empty, foreign keys
+            need not be followed. After an interruption it may hold one too many, never one too few.
+        referred: All tables that foreign keys of loaded ones refer to.
+        reflected: The number of tables read from the database.
         revalidated: How many times a loaded table was found unchanged.
         replaced: How many times a loaded table was found changed or gone.
-        from_cache: How many tables came from the Cache.
+        from_cache: The number of tables that came from the Cache.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Nothing is loaded or invalidated yet."""
         self._entries: dict[Key, Entry] = {}
         self._invalidated: dict[Key, tuple[int, float]] = {}
         self._all_invalidated = (0, -math.inf)
         self.doubtful: set[Key] = set()
         self.referred: set[Key] = set()
-        self._gone: dict[Key, int] = {}  # the tick at which the newest load began that found it missing
+        self._gone: dict[Key, int] = {}  # when the newest load that found it missing began: the tick
         self.reflected = self.revalidated = self.replaced = self.from_cache = 0
 
     def __contains__(self, key: Key) -> bool:
@@ -92,7 +92,7 @@ class Entries:
         return len(self._entries)
 
     def get(self, key: Key) -> Entry | None:
-        """Return the entry of ``key``, if it is loaded."""
+        """Return the entry of ``key``; None if it is not loaded."""
         return self._entries.get(key)
 
     def began(self, key: Key) -> int:
@@ -101,13 +101,13 @@ class Entries:
         return -1 if entry is None else entry.began
 
     def infos(self, keys: Iterable[Key]) -> dict[Key, TableInfo]:
-        """Return what is known of those of ``keys`` that are loaded."""
+        """Return the TableInfos of those of ``keys`` that are loaded."""
         return {key: self._entries[key].info for key in keys if key in self._entries}
 
     # -- Invalidation
 
     def invalidate(self, keys: Collection[Key] | None, tick: int, now: float) -> None:
-        """Note that nothing that was loaded of ``keys`` (None: of anything) before ``tick`` is to be believed.
+        """Distrust everything that was loaded of ``keys`` before ``tick``; None stands for all tables.
 
         Args:
             keys: The keys.
@@ -128,13 +128,13 @@ class Entries:
             self._entries[key].failed = -math.inf
 
     def invalidation(self, key: Key) -> tuple[int, float]:
-        """Return when ``key`` was last invalidated: the tick, and ``time.time()``."""
+        """Return the last invalidation of ``key``: the tick, and ``time.time()``."""
         return max(self._invalidated.get(key, self._all_invalidated), self._all_invalidated)
 
     # -- Freshness
 
     def current(self, key: Key) -> bool:
-        """Return whether neither the table nor any loaded one that it reaches was invalidated since it was loaded."""
+        """Return whether neither the table nor a loaded table that it reaches is doubtful."""
         return not self.doubtful or self.doubtful.isdisjoint((key, *self.reached([key])))
 
     def expired(self, key: Key, ttl: float | None, now: float) -> bool:
@@ -143,13 +143,13 @@ class Entries:
         return ttl is not None and entry is not None and now >= entry.expires(ttl)
 
     def deadline(self, key: Key, ttl: float | None) -> float:
-        """Return the ``time.monotonic()`` at which a loaded table, or one that it reaches, expires."""
+        """Return the ``time.monotonic()`` at which the first of a loaded table and those that it reaches expires."""
         if ttl is None:
             return math.inf
         return min(self._entries[k].expires(ttl) for k in (key, *self.reached([key])))
 
     def reached(self, keys: Iterable[Key]) -> Iterator[Key]:
-        """Yield the loaded tables that foreign keys of ``keys`` lead to, directly or not, without ``keys``."""
+        """Yield the loaded tables that ``keys`` reach through foreign keys, directly or not, without ``keys``."""
         seen = set(keys)
         queue = list(seen)
         while queue:
@@ -162,10 +162,13 @@ class Entries:
                     queue.append(target)
                     yield target
 
-    # -- What a load found
+    # -- Results of loads
 
     def changes(self, outcome: Mapping[Key, Outcome], began: int) -> dict[Key, TableInfo | None]:
-        """Return which loaded tables a load that began at tick ``began`` found changed, and to what (None: gone)."""
+        """Return the loaded tables that a load found changed, with their new TableInfo, or None where it is gone.
+
+        ``began`` is the tick at which the load began.
+        """
         changed: dict[Key, TableInfo | None] = {}
         for key, found in outcome.items():
             entry = self._entries.get(key)
@@ -178,7 +181,7 @@ class Entries:
         return changed
 
     def enter(self, outcome: Mapping[Key, Outcome], moment: Moment) -> None:
-        """Take in what a load found; what a later load found already stays, and what is private changes nothing."""
+        """Take in the results of a load. Results of later loads stay, and private results change nothing."""
         began, checked, reflected_at = moment
         for key, found in outcome.items():
             entry = self._entries.get(key)
@@ -209,11 +212,11 @@ class Entries:
             del self._gone[next(iter(self._gone))]
 
     def _is_late(self, key: Key, began: int) -> bool:
-        """Return whether a load that began after tick ``began`` has already told what has become of ``key``."""
+        """Return whether the result of a later load than the one that began at tick ``began`` is known."""
         return max(self.began(key), self._gone.get(key, -1)) >= began
 
     def fail(self, keys: Iterable[Key], now: float) -> list[Key]:
-        """Note that ``keys`` could not be checked at ``now`` (``time.monotonic()``); return those that are loaded."""
+        """Note that checking ``keys`` failed at ``now`` (``time.monotonic()``); return the loaded ones among them."""
         failed = [key for key in keys if key in self._entries]
         for key in failed:
             self._entries[key].failed = now

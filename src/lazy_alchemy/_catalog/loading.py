@@ -1,6 +1,6 @@
-"""How a load is carried out: the Cache is asked, then the database, and errors are made the library's own.
+"""Carries out a load: asks the Cache, then the database, and turns errors into the library's own.
 
-It knows nothing of what is loaded already but what it is told, and publishes nothing itself.
+It is told what is loaded already, and publishes nothing itself.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ __all__ = ["Load"]
 
 logger = logging.getLogger("lazy_alchemy")
 
-_SHOWN = 10  # names in a message
+_SHOWN = 10
+"""How many names a message lists."""
 
 
 Known: TypeAlias = "Callable[[Collection[Key]], Mapping[Key, TableInfo]]"
-"""Returns what is loaded of some keys."""
+"""Returns the TableInfos of those of the given keys that are loaded."""
 
 
 class Load:
@@ -58,7 +59,7 @@ class Load:
         """See ``ConnectionHolders`` and ``database_key`` for ``holders`` and ``token``.
 
         Raises:
-            TypeError: ``reflector`` or ``cache`` is not one.
+            TypeError: ``reflector`` or ``cache`` lacks a method.
         """
         _require("reflector", reflector, ("reflect", "list_names", "fingerprints"))
         if cache is not None:
@@ -85,12 +86,11 @@ class Load:
         self._holders.stop_waiting(blocking=blocking)
 
     def fly(self, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
-        """Load what a flight carries; it takes its keys when the connection is in hand.
+        """Load the keys of a flight, which become final when the connection is in hand.
 
         Args:
             flight: The flight; the caller carries it.
-            known: Returns what is loaded of some keys: these are checked for a change and read again only if there is
-                one.
+            known: Loaded tables are only checked for a change, and read again if there is one.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
@@ -104,7 +104,7 @@ class Load:
                 pooled_loan(connection, autocommit=self._autocommits()) as loan,
             ):
                 return self._look_for(flight, cached, known, loan)
-        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             failure = self._flight_failure(flight, error)
             raise failure from failure.__cause__
 
@@ -121,7 +121,7 @@ class Load:
         try:
             async with engine.connect() as connection:
                 return await connection.run_sync(read)
-        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             failure = self._flight_failure(flight, error)
             raise failure from failure.__cause__
 
@@ -138,13 +138,13 @@ class Load:
         return outcome
 
     def _flight_failure(self, flight: Flight[Key, Outcome], error: Exception) -> Exception:
-        flight.begin()  # from here on nobody adds a key
+        flight.begin()  # from here on no key is added
         return self._failure(flight.keys, error)
 
     def through(
         self, connection: Connection, keys: Collection[Key], known: Mapping[Key, TableInfo]
     ) -> dict[Key, Outcome]:
-        """Load ``keys`` on the caller's connection, whose transaction stays as it is.
+        """Load ``keys`` on the caller's connection, and leave its transaction as it is.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
@@ -152,7 +152,7 @@ class Load:
         try:
             with caller_loan(connection) as loan:
                 return self._diverted(loan, self._look(loan, keys, known))
-        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             failure = self._failure(keys, error)
             raise failure from failure.__cause__
 
@@ -168,7 +168,7 @@ class Load:
                 pooled_loan(connection, autocommit=self._autocommits()) as loan,
             ):
                 return self._list(loan, schema)
-        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             failure = self._list_failure(error)
             raise failure from failure.__cause__
 
@@ -182,7 +182,7 @@ class Load:
         try:
             async with engine.connect() as connection:
                 return await connection.run_sync(read)
-        except Exception as error:  # noqa: BLE001 - whatever it is becomes a ReflectionError
+        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             failure = self._list_failure(error)
             raise failure from failure.__cause__
 
@@ -197,7 +197,7 @@ class Load:
     # ----------------------------------------------------------------------------------------------------------
 
     def _ask(self, flight: Flight[Key, Outcome]) -> dict[Key, Found]:
-        """Return what the cache has of the keys of a flight; if that is all of them, the flight begins with it."""
+        """Return the cache's answers for the keys of a flight; the flight begins here if they are complete."""
         if self._cache is None:
             return {}
         answered: dict[Key, Found] = {}
@@ -205,7 +205,7 @@ class Load:
         while True:
             keys = {key: not_before for key, not_before in flight.wanted().items() if key not in asked}
             if not keys:
-                return answered  # somebody who came later wants one of them more recent than the cache has it
+                return answered  # a later caller asks for a more recent answer than the cache has
             asked.update(keys)
             now = time.time()
             for key, entry in self._cached(keys).items():
@@ -226,7 +226,7 @@ class Load:
         return {(key.schema, key.name): entry for key, entry in entries.items()}
 
     def tell(self, infos: Mapping[Key, tuple[TableInfo, float]]) -> None:
-        """Have the cache keep ``infos``, each with the time at which it was reflected."""
+        """Write ``infos`` to the cache, each with the time at which it was reflected."""
         if self._cache is None or not infos:
             return
         try:
@@ -240,7 +240,7 @@ class Load:
             logger.warning("The cache %r cannot be written", self._cache, exc_info=True)
 
     def discard(self, keys: Collection[Key] | None) -> None:
-        """Have the cache forget ``keys``; None: everything of this database."""
+        """Delete ``keys`` from the cache; None stands for everything of this database."""
         if self._cache is None:
             return
         try:
@@ -258,7 +258,7 @@ class Load:
     # ---------------------------------------------------------------------------------------------------------
 
     def _look(self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo]) -> dict[Key, Outcome]:
-        """Read ``keys``, and find out what of them the connection's transaction may have made, changed or removed."""
+        """Read ``keys``, and mark the ones that the connection's transaction may have created, changed or dropped."""
         outcome = self._read(loan.connection, keys, known, foreign=loan.foreign)
         if loan.sees_uncommitted:
             marked = self._asked("uncommitted", loan, outcome, otherwise=True)
@@ -269,19 +269,19 @@ class Load:
         return outcome
 
     def _diverted(self, loan: Loan, outcome: dict[Key, Outcome]) -> dict[Key, Outcome]:
-        """Make private what other connections would not find, or find elsewhere."""
+        """Mark as private the tables that other connections would not find, or would find in another schema."""
         if loan.is_shared:
             return outcome
         return outcome | _marked(outcome, self._asked("diverted", loan, outcome, otherwise=False), private=True)
 
     def _asked(self, method: str, loan: Loan, outcome: Mapping[Key, Outcome], *, otherwise: bool) -> set[Key]:
-        """Return the found keys of which a method of ``ConnectionAware`` says that it is so.
+        """Return the found keys that a method of ``ConnectionAware`` names.
 
         Args:
             method: The method.
-            loan: The connection.
+            loan: The connection to ask on.
             outcome: What was found on it.
-            otherwise: Whether it is so where the reflector does not have the method.
+            otherwise: Whether to return all found keys if the reflector lacks the method; else none.
         """
         found = [key for key, result in outcome.items() if isinstance(result, Found)]
         ask: Callable[..., Collection[str]] | None = getattr(self._reflector, method, None)
@@ -311,7 +311,7 @@ class Load:
                 except DBAPIError as error:
                     if foreign or not fresh or not gave_up_waiting(error):
                         raise
-                    # Nobody who wants another table has to hear of it.
+                    # Only the loaded tables fail; the new ones are still read.
                     connection.rollback()
                     failure = self._failure([(schema, name) for name in loaded], error)
                     outcome.update(((schema, name), failure) for name in loaded)
@@ -334,7 +334,7 @@ class Load:
     def _fingerprints(
         self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
     ) -> Mapping[str, str]:
-        """Return the fingerprints of ``names``; none if that fails, so that reflecting them shows which one it is."""
+        """Return the fingerprints of ``names``; none if that fails: reflecting them then shows which one is broken."""
         try:
             with savepoint(connection, foreign=foreign):
                 return self._reflector.fingerprints(connection, names, schema=schema)
@@ -348,7 +348,7 @@ class Load:
     def _reflect(
         self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
     ) -> dict[str, Outcome]:
-        """Reflect ``names`` in one batch; if that fails, in halves, so that a broken view fails nobody else."""
+        """Reflect ``names`` in one batch; if it fails, in halves, so that a broken view fails only itself."""
         names = [name for name in names if _can_exist(name)]
         try:
             with savepoint(connection, foreign=foreign):
@@ -394,7 +394,7 @@ class Load:
 
 
 def _concerns_all(error: BaseException | None) -> bool:
-    """Return whether a load failed for want of a connection, a lock or time: for fewer tables it would wait again."""
+    """Return whether a load failed for lack of a connection, a lock or time; loading fewer tables would not help."""
     while isinstance(error, ReflectionError):
         error = error.__cause__
     return isinstance(error, DBAPIError) and (error.connection_invalidated or gave_up_waiting(error))
@@ -410,7 +410,7 @@ def _require(argument: str, given: object, methods: Collection[str]) -> None:
 def _marked(
     outcome: Mapping[Key, Outcome], keys: Collection[Key], *, private: bool, uncommitted: bool = False
 ) -> dict[Key, Outcome]:
-    """Return what is missing, and what was found of ``keys``, marked as told."""
+    """Return the missing tables, and those of ``keys`` that were found, with these marks."""
     return {
         key: found._replace(private=private, uncommitted=uncommitted)
         for key, found in outcome.items()

@@ -1,6 +1,6 @@
-"""The Tables that have been built in one MetaData, and how one that has changed is replaced. No I/O.
+"""The Tables built in one MetaData, and how changed ones are replaced. No I/O.
 
-Whoever calls holds the catalog's lock: tables are built and replaced by one thread at a time.
+Callers hold the catalog's lock: one thread at a time builds and replaces tables.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _Key = tuple[str | None, str]
 class BuiltTables:
     """Tables of one MetaData by schema and name.
 
-    A foreign key has ``use_alter`` exactly while the table that it refers to is not among them: SQLAlchemy then flushes
-    ORM objects without that table, and afterwards orders tables as ever.
+    A foreign key has ``use_alter`` exactly while the table that it refers to is absent: with it, SQLAlchemy flushes ORM
+    objects without that table; without it, SQLAlchemy sorts tables by dependency.
     """
 
     def __init__(self, dialect: str) -> None:
@@ -41,7 +41,7 @@ class BuiltTables:
         self._dangling: defaultdict[_Key, list[ForeignKeyConstraint]] = defaultdict(list)
 
     def table(self, info: TableInfo) -> CustomTable:
-        """Return the table that ``info`` describes, building it the first time.
+        """Return the table that ``info`` describes; build it if it is the first use.
 
         Raises:
             ReflectionError: It cannot be built; nothing has changed.
@@ -50,7 +50,7 @@ class BuiltTables:
         return self._add(info) if table is None else table
 
     def latest(self, info: TableInfo) -> CustomTable:
-        """Return the table that ``info`` describes, which replaces one of another shape.
+        """Return the table that ``info`` describes; replace one of another shape.
 
         Raises:
             ReflectionError: It cannot be built; nothing has changed.
@@ -61,13 +61,13 @@ class BuiltTables:
         return self.table(info)
 
     def standalone(self, info: TableInfo) -> CustomTable:
-        """Return a table of its own MetaData, which joins with no other."""
+        """Return a table in a MetaData of its own; it joins with no other."""
         return build_table(info, MetaData(), self.dialect)
 
     def replace(self, changed: Mapping[_Key, TableInfo | None]) -> None:
-        """Put tables of new shapes (None: nothing) in the place of the old ones, where these have been built.
+        """Replace built tables by tables of new shapes; None removes one.
 
-        Every table that reaches one of them through foreign keys is replaced with it: the old ones go on working among
+        Every table that reaches one of them through foreign keys is replaced too, so the old ones keep working among
         themselves, and so do the new ones. Tables that are not built yet are not built now.
 
         Raises:
@@ -85,14 +85,14 @@ class BuiltTables:
             for info in infos:
                 self._add(info)
         except BaseException:
-            # Only an interruption gets here. What is not there is built when it is asked for.
+            # Only an interruption gets here. Missing tables are built at their next use.
             for key in retired:
                 if (remnant := self._tables.get(key)) is not None:
                     self._remove(key, remnant)
             raise
 
     def _reaching(self, keys: Mapping[_Key, object]) -> dict[_Key, CustomTable]:
-        """Return the built tables of ``keys`` and all that lead to them, the referring ones first."""
+        """Return the built tables of ``keys`` and all that reach them, referring tables first."""
         referring: defaultdict[_Key, list[_Key]] = defaultdict(list)
         for key, table in self._tables.items():
             for target in refers_to(table.reflected):
@@ -101,7 +101,7 @@ class BuiltTables:
         seen: set[_Key] = set()
 
         def visit(start: _Key) -> None:
-            # Depth first, by hand: a chain of foreign keys may be longer than Python's stack.
+            # Depth first, without recursion: a chain of foreign keys may be longer than Python's stack.
             stack = [(start, iter(referring[start]))]
             seen.add(start)
             while stack:
@@ -123,7 +123,7 @@ class BuiltTables:
     def _add(self, info: TableInfo) -> CustomTable:
         key = (info.schema, info.name)
         if metadata_key(*key) in self.metadata.tables:
-            # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second of the two stands apart.
+            # MetaData cannot tell a table "b" of schema "a" from a table "a.b": the second one gets its own MetaData.
             table = self._tables[key] = self.standalone(info)
         else:
             try:
@@ -134,13 +134,13 @@ class BuiltTables:
                 for constraint in self._dangling.pop(key, ()):
                     _arrived(constraint)
                 self._tables[key] = table
-            except BaseException:  # it is refused, or this is interrupted
+            except BaseException:  # refused, or interrupted
                 self._undo(key)
                 raise
         return table
 
     def _undo(self, key: _Key) -> None:
-        """Have everything as if nobody had begun to add a table."""
+        """Undo a table that was only partly added."""
         self._tables.pop(key, None)
         if (remnant := self.metadata.tables.get(metadata_key(*key))) is not None:
             self.metadata.remove(remnant)
@@ -169,8 +169,8 @@ def _arrived(constraint: ForeignKeyConstraint) -> None:
 
 
 def _left(constraint: ForeignKeyConstraint) -> None:
-    """Have a foreign key wait again, whose table failed midway to be built."""
+    """Let a foreign key wait again: building the table that it refers to failed."""
     constraint.use_alter = True
     for element in constraint.elements:
         element.use_alter = True
-        vars(element).pop("column", None)  # what SQLAlchemy remembers it to refer to
+        vars(element).pop("column", None)  # SQLAlchemy's memoized target

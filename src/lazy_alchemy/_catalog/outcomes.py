@@ -1,4 +1,4 @@
-"""What a load finds: plain data, which nobody has taken in yet."""
+"""What a load finds, as plain data, before it is published."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Found(NamedTuple):
     """A table that exists.
 
     Attributes:
-        info: What it is.
-        cached: Whether the cache said so, not the database.
-        age: How many seconds ago that was true.
-        private: Whether only the connection that it was read through may see it so.
-        uncommitted: Whether everybody sees it so, and a rollback may undo it.
+        info: Its TableInfo.
+        cached: Whether it comes from the cache and not from the database.
+        age: Its age in seconds.
+        private: Whether only the connection that it was read on may see it.
+        uncommitted: Whether all users of the engine see it, and a rollback may undo it.
     """
 
     info: TableInfo
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A table that does not exist, and the names that do."""
+    """A table that does not exist, and the names that do exist."""
 
     available: tuple[str, ...] = ()
     private: bool = False
@@ -40,4 +40,4 @@ class Missing(NamedTuple):
 
 
 Outcome: TypeAlias = Found | Missing | Exception
-"""What a load found for one key."""
+"""The result of a load for one key."""

@@ -1,6 +1,6 @@
-"""Who holds the connections of a pool: a load that would wait for one for ever is refused instead.
+"""Which threads and tasks hold the connections of a pool, so that a load that would deadlock is refused.
 
-Nothing here takes a connection, or a lock.
+Nothing here takes a connection or a lock.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ REMEDY = (
 
 
 class ConnectionHolders:
-    """Who holds each connection that is checked out of a pool, and who waits for one to load with.
+    """The threads and tasks that hold connections of a pool, and those that wait for one to load with.
 
-    Every operation on its collections is one atomic step: it takes no lock, because a pool's events come from
-    finalizers as well.
+    It takes no lock, because a pool's events also come from finalizers: each operation on its collections is atomic.
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Begin to watch the pool of ``engine``, which is not kept alive by it; see ``holders_of``."""
+        """Watch the pool of ``engine``, which is not kept alive; see ``holders_of``."""
         me = (threading.get_ident(), current())
         self._holders: dict[int, tuple[int, int]] = {}  # a thread, and the task of it or the thread again
-        # Whoever makes the first accessor has most likely made the connections that are out.
+        # The caller who makes the first accessor most likely holds the connections that are already out.
         self._earlier: list[tuple[int, int]] = []
         self._waiting: set[int] = set()  # threads that block, and tasks
         self._capacity = pool_capacity(engine.pool)  # a pool that replaces it after ``dispose`` has the same
@@ -61,38 +60,38 @@ class ConnectionHolders:
                 self._earlier.pop()
 
     def wait(self, pool: Pool, *, blocking: bool) -> None:
-        """Note that the caller is going to wait for a connection to load with, until ``stop_waiting``.
+        """Note that the caller waits for a connection to load with, until ``stop_waiting``.
 
         Args:
             pool: The pool.
-            blocking: Whether the whole thread is going to wait, and not just the current task.
+            blocking: Whether the whole thread waits, and not just the current task.
 
         Raises:
-            ReflectionError: ``pool`` is empty, and all who could give a connection back wait for one themselves.
+            ReflectionError: ``pool`` is exhausted, and all holders of its connections wait for one themselves.
         """
         capacity = self._capacity
         if capacity is None or not isinstance(pool, QueuePool):
             return
-        # First noted, then looked: of several that would wait for each other, the last to come here sees them all.
+        # Register first, then look: of several waiters that would deadlock, the last one sees all others.
         self._waiting.add(threading.get_ident() if blocking else current())
         if pool.checkedout() < capacity:
             return
         holders = [*self._holders.copy().values(), *self._earlier]
         out = pool.checkedout()
-        # A connection that is out and has no holder yet is being made, by somebody who does not wait for another.
+        # A connection without a holder is still being made, by a caller that waits for no other one.
         if out < capacity or len(holders) < out or any(self._waiting.isdisjoint(holder) for holder in holders):
             return
         self.stop_waiting(blocking=blocking)
         connections = "The only connection" if capacity == 1 else f"All {capacity} connections"
         waiting = "thread" if blocking else "task"
-        held = "it holds it itself" if capacity == 1 else "whoever holds them waits for a table as well"
+        held = "it holds it itself" if capacity == 1 else "their holders wait for a table as well"
         raise ReflectionError(
             f"{connections} of the pool cannot come back while this {waiting} waits, because {held}: loading a table "
             f"now would wait for ever. {REMEDY}"
         )
 
     def stop_waiting(self, *, blocking: bool) -> None:
-        """Note that the caller has what it waited for, or gives up."""
+        """Note that the caller has its connection, or gave up."""
         self._waiting.discard(threading.get_ident() if blocking else current())
 
 
@@ -100,10 +99,10 @@ _watched: weakref.WeakKeyDictionary[Dialect, ConnectionHolders] = weakref.WeakKe
 
 
 def holders_of(engine: Engine) -> ConnectionHolders:
-    """Return who holds the connections of ``engine``. It is not for several threads at once.
+    """Return the holders of the connections of ``engine``. Not to be called by several threads at once.
 
-    An engine and those that ``execution_options`` derives from it have one pool and one Dialect, which outlives
-    ``dispose``: however many of them there are, and however often they are made, their pool is watched once.
+    An engine and the engines that ``execution_options`` derives from it share one pool and one Dialect, which outlives
+    ``dispose``. Their pool is watched once, however many of them are made.
     """
     holders = _watched.get(engine.dialect)
     if holders is None:
@@ -112,10 +111,10 @@ def holders_of(engine: Engine) -> ConnectionHolders:
 
 
 def pool_capacity(pool: Pool) -> int | None:
-    """Return how many connections ``pool`` hands out at most; None where there is no bound."""
+    """Return the maximum number of connections of ``pool``; None for no limit."""
     if not isinstance(pool, QueuePool):
         return None
-    # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is foreseen, and the
+    # Private: SQLAlchemy shows the pool's size and not its max_overflow. Without it no deadlock is detected, and the
     # pool's own timeout ends the wait.
     overflow: int = getattr(pool, "_max_overflow", -1)
     return pool.size() + overflow if pool.size() > 0 and overflow >= 0 else None

@@ -1,6 +1,6 @@
-"""What one call wants of a catalog, how far it has come, and what is still to be loaded for it.
+"""One call to a catalog: what it asks for, what was found, and what still has to be loaded for it.
 
-It decides by what is loaded (``Entries``) and changes nothing of that. Whoever calls holds the catalog's lock.
+It reads ``Entries`` and never changes them. Callers hold the catalog's lock.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ __all__ = ["Request"]
 
 
 class Request:
-    """What one call wants, and how far it has come.
+    """One call, from its question to its answer.
 
     Attributes:
-        keys: The tables that it wants, in order.
+        keys: The tables that it asks for, in order.
         ttl: Seconds after which a loaded table is checked.
-        refresh: Whether each is checked in any case.
-        board: With whom it shares loads.
+        refresh: Whether each table is checked, expired or not.
+        board: The board whose flights it shares.
         blocking: Whether it blocks its thread.
         call: The clock at the call.
-        floors: The tick that the load of a table must not have begun before.
-        tried: What has been tried of the tables that are checked along the way; a failure of theirs is not the call's.
-        missing: Which tables do not exist.
-        private: Which tables only one connection can see.
-        errors: Which tables could not be loaded.
-        flights: The loads that it waits for.
-        opened: That among them which it must see carried.
+        floors: For each table, the earliest tick at which its load may have begun.
+        tried: Tables that were only checked along the way; their failures do not fail the call.
+        missing: Tables that do not exist.
+        private: Tables that only one connection can see.
+        errors: Tables that could not be loaded.
+        flights: The flights that it waits for.
+        opened: The one among them that it opened, and must have carried.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Request:
         blocking: bool,
         call: int,
     ) -> None:
-        """Want ``keys``; nothing has been tried."""
+        """Ask for ``keys``."""
         self.keys = dict.fromkeys(keys)
         self.ttl = ttl
         self.refresh = refresh
@@ -67,11 +67,11 @@ class Request:
         self.opened: Flight[Key, Outcome] | None = None
 
     def settled(self, key: Key) -> bool:
-        """Return whether all that can be said of one of its keys has been said."""
+        """Return whether the answer for one of its keys is final without a loaded table."""
         return key in self.missing or key in self.private or key in self.errors
 
     def note(self, key: Key, found: Outcome | BaseException | None) -> None:
-        """Take in what was found of one of its keys."""
+        """Note the result for one of its keys."""
         if isinstance(found, Missing):
             self.missing[key] = found
         elif isinstance(found, Found):
@@ -81,7 +81,7 @@ class Request:
             self.errors[key] = found
 
     def unserved(self, entries: Entries) -> dict[Key, Exception]:
-        """Return the errors that the caller must hear: a table that merely could not be checked is served as it is."""
+        """Return the errors to be raised. A loaded table whose check failed is served as it is."""
         errors: dict[Key, Exception] = {}
         for key, error in self.errors.items():
             believed = min(entries.invalidation(key)[0], self.call)
@@ -90,23 +90,22 @@ class Request:
         return errors
 
     def take_in(self, entries: Entries, flight: Flight[Key, Outcome]) -> None:
-        """Take in what a flight that has landed brought."""
+        """Note the results of a flight that has landed."""
         if flight.error is not None and not isinstance(flight.error, Exception):
-            return  # whoever carried it was interrupted; that says nothing about the tables
+            return  # its carrier was interrupted, which says nothing about the tables
         for key in self.keys:
             if key in flight.keys and flight.began >= self.floors[key]:
                 found = flight.outcome.get(key, flight.error)
                 if not (isinstance(found, Missing) and entries.began(key) > flight.began):
                     self.note(key, found)
-        # What nobody has looked at yet (a table that one of those just loaded refers to now) is still to be checked.
+        # Not so a table that came into reach with this very load: it is still to be checked.
         self.tried.update(key for key in flight.keys if flight.began >= self.floors.get(key, math.inf))
 
     def needs(self, entries: Entries) -> dict[Key, tuple[int, float]]:
-        """Return what it lacks: the tick each load must not begin before, how recent a cache's answer must be.
+        """Return the tables to load: for each, the earliest tick of its load and how recent a cached answer must be.
 
-        Besides what it asks for, that are the tables that these reach through foreign keys, if they are loaded and no
-        longer current, so that tables got one after another join; and, if one of all those has expired, every table
-        that has.
+        These are the tables that it asks for; the loaded tables that they reach through foreign keys, if stale, so that
+        tables got one after another join; and, if one of all these has expired, every other expired table.
         """
         now = time.monotonic()
         lacking: dict[Key, int] = {}
@@ -126,12 +125,11 @@ class Request:
         return {key: (floor, self._not_before(entries, key)) for key, floor in lacking.items()}
 
     def _lacks(self, entries: Entries, key: Key, now: float) -> int | None:
-        """Return the tick that a load of ``key`` must not have begun before, None if what is loaded will do."""
+        """Return the earliest tick at which a load of ``key`` may have begun; None if no load is needed."""
         entry = entries.get(key)
         floor = self.floors.get(key)
         if floor is None:
-            # Whoever invalidates after the call does not make it wait for longer: readers advance under any storm of
-            # invalidations.
+            # An invalidation after the call does not prolong it: readers make progress under any storm of them.
             floor = min(entries.invalidation(key)[0], self.call)
             if self.refresh and key in self.keys:
                 floor = self.call

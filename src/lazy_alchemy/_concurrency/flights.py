@@ -1,6 +1,6 @@
-"""Single flight for threads, asyncio and trio: which loads are under way, and who waits for which.
+"""Single flight for threads, asyncio and trio: which loads are under way, and which callers wait for them.
 
-No I/O and no knowledge of tables: a key is any hashable, and only the owner of the flights knows what a load found.
+No I/O and no knowledge of tables: a key is any hashable, and the result of a load means something to its owner only.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ R = TypeVar("R")
 
 
 class Abandoned(BaseException):
-    """How a flight ends that nobody carried: those who wait for it look for another."""
+    """Ends a flight that has no carrier: its waiters look for another one."""
 
 
 class Flight(Generic[K, R]):
-    """One load: the keys that it carries, who carries it, and how it ended.
+    """One load: its keys, the thread or task that carries it, and how it ended.
 
     Attributes:
-        began: The tick of the clock at which it took its keys; 0 before. What it reads is at least as new as that.
-        began_at: ``time.monotonic()`` and ``time.time()`` of that.
-        keys: The keys, and how recent (seconds since the epoch) an answer from a cache must be for each. Others are
-            added until the flight has begun.
-        outcome: What it found for each key, once it has landed.
-        answered: How recent (seconds since the epoch) a cache's answers are, by key; what it did not answer is read
-            from the database. Final once the flight has begun.
-        error: Why it found nothing at all.
+        began: The tick of the clock at which its keys became final; 0 before. It reads nothing older than that tick.
+        began_at: ``time.monotonic()`` and ``time.time()`` at that tick.
+        keys: The keys, each with the oldest answer (seconds since the epoch) that a cache may give. Keys are added
+            until the flight begins.
+        outcome: The result for each key, once it has landed.
+        answered: How recent (seconds since the epoch) each of the cache's answers is. Keys without one are read from
+            the database. Final once the flight has begun.
+        error: The failure of the whole flight, if it failed.
         landed: Whether it has ended.
     """
 
     def __init__(self, board: Board[K, R]) -> None:
-        """Open a flight of ``board`` that has not begun."""
+        """Open a flight on ``board``; it has not begun."""
         self.began = 0
         self.began_at = (0.0, 0.0)
         self.keys: dict[K, float] = {}
@@ -60,7 +60,7 @@ class Flight(Generic[K, R]):
         self._wakers: list[Callable[[], object]] = []
 
     def claim(self, carrier: int | None = None) -> bool:
-        """Make the caller (or ``carrier``) the one who carries it; return False if somebody does or did."""
+        """Make the caller (or ``carrier``) its carrier; return False if it has one."""
         with self._board.flights.lock:
             if self.carrier is not None:
                 return False
@@ -68,28 +68,28 @@ class Flight(Generic[K, R]):
             return True
 
     def abandon(self) -> None:
-        """End it, unless it has landed or somebody else carries it: the caller will not, or not to its end."""
+        """End it if the caller carries it, or no one does, and it has not landed."""
         if self.landed:
-            self._wake()  # those whom an interruption has kept from being woken
+            self._wake()  # an interruption may have left waiters asleep
             return
         me = current()
         with self._board.flights.lock:
-            if self.carrier not in (None, me):  # who may have landed it meanwhile
+            if self.carrier not in (None, me):  # its carrier may have landed it by now
                 return
             self.carrier = me
         self.error = Abandoned()
         self.land()
 
     def wanted(self) -> dict[K, float]:
-        """Return a copy of its keys as they are now."""
+        """Return a copy of its keys."""
         with self._board.flights.lock:
             return dict(self.keys)
 
     def begin(self, *, if_answered: bool = False) -> bool:
-        """Take the keys and begin, as the one who carries it.
+        """Begin: from here on the keys are final. The carrier calls it.
 
         Args:
-            if_answered: Begin only if a cache has answered all of the keys, recently enough for each.
+            if_answered: Begin only if the cache has answered every key recently enough.
 
         Returns:
             Whether it has begun.
@@ -109,7 +109,7 @@ class Flight(Generic[K, R]):
             return True
 
     def land(self) -> None:
-        """End it: nobody can join any more, and those who wait are woken, without waiting for them."""
+        """End it: no one can join any more, and its waiters are woken. Does not wait for them."""
         with self._board.flights.lock:
             if self._board.waiting is self:
                 self._board.waiting = None
@@ -118,9 +118,9 @@ class Flight(Generic[K, R]):
         self._wake()
 
     def _wake(self) -> None:
-        """Wake those who wait; who was woken already is none the worse for it."""
+        """Wake all waiters. Waking one twice does no harm."""
         for wake in list(self._wakers):
-            with contextlib.suppress(RuntimeError):  # it was woken, or its event loop is closed
+            with contextlib.suppress(RuntimeError):  # already woken, or its event loop is closed
                 wake()
             self._forget(wake)
 
@@ -130,9 +130,9 @@ class Flight(Generic[K, R]):
 
     def wait(self) -> None:
         """Block this thread until it has landed."""
-        if self.landed:  # as ever for who carried it
+        if self.landed:  # always so for its carrier
             return
-        # Not an Event, which is made in Python: an interruption could come in the middle of it.
+        # Not an Event, which is written in Python: an interruption could strike halfway through.
         latch = threading.Lock()
         latch.acquire()
         with self._waking(latch.release):
@@ -140,7 +140,7 @@ class Flight(Generic[K, R]):
                 latch.acquire()
 
     async def wait_async(self) -> None:
-        """Wait until it has landed, in an event loop. A wait that is cancelled leaves no trace."""
+        """Wait in an event loop until it has landed. A cancelled wait leaves no trace."""
         event = new_event()
         with self._waking(partial(call_soon(), event.set)):
             if not self.landed:
@@ -148,8 +148,8 @@ class Flight(Generic[K, R]):
 
     @contextlib.contextmanager
     def _waking(self, wake: Callable[[], object]) -> Generator[None, None, None]:
-        """Have ``wake`` called when it lands; whoever asks in the block whether it has, misses nothing."""
-        # First noted, then asked: whoever lands it does them the other way round, so one of the two sees the other.
+        """Call ``wake`` when it lands. Within the block, check ``landed`` before sleeping: no landing is missed."""
+        # The waiter registers, then checks ``landed``; landing sets ``landed``, then wakes. One of them sees the other.
         self._wakers.append(wake)
         try:
             yield
@@ -157,7 +157,7 @@ class Flight(Generic[K, R]):
             self._forget(wake)
 
     def carry_in_background(self, carry: Coroutine[Any, Any, None]) -> None:
-        """Have an asyncio task of its own carry it, which goes on when the task that wanted it is cancelled."""
+        """Carry it in an asyncio task of its own, which outlives the cancellation of the task that asked."""
         task = create_task(carry)
         self._board.tasks.add(task)
         self.claim(id(task))
@@ -165,13 +165,13 @@ class Flight(Generic[K, R]):
 
     def _carried(self, task: object) -> None:
         self._board.tasks.discard(task)
-        if not self.landed:  # somebody cancelled the task before its first step
+        if not self.landed:  # the task was cancelled before its first step
             self.error = Abandoned()
         self.land()
 
 
 class _Slots:
-    """A semaphore. That of ``threading`` is made in Python: an interruption in the middle of it locks it for good."""
+    """A semaphore that an interruption cannot break: ``threading.Semaphore`` is Python code and may be left locked."""
 
     def __init__(self, count: int) -> None:
         self._free: SimpleQueue[None] = SimpleQueue()
@@ -186,13 +186,13 @@ class _Slots:
 
 
 class Board(Generic[K, R]):
-    """The flights of those who can wait for each other: of all threads, or of the tasks of one event loop.
+    """The flights that can be joined: by all threads, or by the tasks of one event loop.
 
     Attributes:
-        flights: What it is a board of.
+        flights: The SingleFlight that owns it.
         waiting: The one flight that has not begun.
-        begun: Those that have, and have not landed.
-        tasks: The tasks that carry them, where it is tasks.
+        begun: The flights that have begun and not landed.
+        tasks: The tasks that carry flights; they are kept alive here.
     """
 
     def __init__(self, flights: SingleFlight[K, R]) -> None:
@@ -207,20 +207,20 @@ class Board(Generic[K, R]):
     ) -> tuple[set[Flight[K, R]], Flight[K, R] | None]:
         """Find a flight for each key. The lock is held.
 
-        A flight that has begun serves a key that it carries if it began late enough and its answer is recent enough.
-        All other keys go with the one flight that has not begun; where there is none, one is opened, and the caller
-        must see to it that it is carried. Who carries a flight gets none: what it waits for might wait for it.
+        A flight that has begun serves a key if it carries it, began late enough, and its answer is recent enough. All
+        other keys board the one flight that has not begun. If there is none, one is opened, which the caller must have
+        carried.
 
         Args:
-            needs: For each key the tick before which its load must not have begun, and how recent an answer from a
-                cache must be.
-            boarding: Called before a key is given to a flight that has not begun; it may raise.
+            needs: For each key, the earliest tick at which its load may have begun, and how recent an answer of a cache
+                must be.
+            boarding: Called before a key boards a flight that has not begun; it may raise.
 
         Returns:
             The flights to wait for, and the one among them that was opened.
 
         Raises:
-            ReflectionError: The caller carries a flight.
+            ReflectionError: The caller itself carries a flight; waiting for another could deadlock.
         """
         under_way = [*self.begun] if self.waiting is None else [*self.begun, self.waiting]
         me = current() if under_way else None
@@ -255,8 +255,8 @@ class Board(Generic[K, R]):
 class SingleFlight(Generic[K, R]):
     """The loads of one catalog that are under way, and the logical clock that orders them.
 
-    The clock ticks when a load begins and when something is invalidated. A load that began at tick 7 has read nothing
-    older than what was true at tick 7, so it answers whoever needs something newer than an invalidation at tick 6.
+    The clock ticks when a load begins and when something is invalidated. A load that began at tick 7 read nothing older
+    than tick 7, so it satisfies a caller that needs something newer than an invalidation at tick 6.
 
     ``lock`` guards everything here and the catalog's own state. It is held for short computations only, never across
     I/O, and no finalizer takes it.
@@ -268,14 +268,14 @@ class SingleFlight(Generic[K, R]):
     """
 
     def __init__(self, at_most: int) -> None:
-        """Let at most ``at_most`` loads have a connection, or wait for one, at any time."""
+        """Allow ``at_most`` loads at a time to hold a connection or wait for one."""
         self._at_most = at_most
         self.clock = 0
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Make locks anew and forget all flights, as a child process must."""
+        """Make new locks and forget all flights, as a forked child must."""
         self.lock = threading.RLock()
         self.threads: Board[K, R] = Board(self)
         self._slots = _Slots(self._at_most)
@@ -283,20 +283,20 @@ class SingleFlight(Generic[K, R]):
         self._loop_slots = LoopSlots(self._at_most)
 
     def loop(self) -> Board[K, R]:
-        """Return the board of the running event loop, for loads that only its own tasks can carry."""
+        """Return the board of the running event loop, whose loads only its own tasks can carry."""
         return self._loops.get()
 
     def tick(self) -> int:
-        """Advance the clock and return what it shows. The lock is held."""
+        """Advance the clock and return its new value. The lock is held."""
         self.clock += 1
         return self.clock
 
     def slot(self) -> contextlib.AbstractContextManager[object]:
-        """Wait for, and hold, one of the slots that bound how many connections the loads of threads take."""
+        """Wait for one of the slots that bound the connections of loads in threads, and hold it."""
         return self._slots
 
     def loop_slot(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Wait for, and hold, one of the slots of the running event loop."""
+        """Wait for one of the slots of the running event loop, and hold it."""
         return self._loop_slots.slot()
 
 

@@ -1,7 +1,7 @@
-"""What a fork does to locks, and how state that a lock guards comes through one.
+"""Forks: how locks, and the state that they guard, survive one.
 
-After a fork only the thread that forked lives on in the child. Taking every lock first means that no state is half
-changed then; the child makes its locks anew.
+Only the forking thread lives on in the child. Every lock is taken before the fork, so no state is half changed; the
+child makes new locks.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Renewable(Protocol):
-        """State that is guarded by a lock of its own."""
+        """State with a lock of its own."""
 
         lock: threading.RLock
 
         def renew(self) -> None:
-            """Make locks anew, in the child."""
+            """Make new locks, in the child."""
             ...
 
 
@@ -32,12 +32,12 @@ _held: list[tuple[Renewable, threading.RLock]] = []
 
 
 def renew_in_child(state: Renewable) -> None:
-    """Let no fork happen while the lock of ``state`` is held, and renew ``state`` in the child. It is held weakly."""
+    """Block forks while the lock of ``state`` is held, and renew ``state`` in the child. ``state`` is held weakly."""
     _renewable.add(state)
 
 
 def survive_fork(acquire: Callable[[], object], release: Callable[[], None]) -> None:
-    """Let no fork happen while the lock that these two take and release is held: the child finds it free."""
+    """Block forks while the lock of these two functions is held, so that the child finds it free."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=acquire, after_in_parent=release, after_in_child=release)
 

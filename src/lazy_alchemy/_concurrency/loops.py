@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def current() -> int:
-    """Return who runs this: an identifier of the asyncio or trio task, if there is one, else of the thread."""
+    """Return an identifier of the running asyncio or trio task, or of the thread outside of a task."""
     for library in ("asyncio", "trio.lowlevel"):
         module = sys.modules.get(library)
         current_task: Callable[[], object] | None = getattr(module, "current_task", None)
@@ -49,7 +49,7 @@ def _native_token() -> Any:
 
 
 def call_soon() -> Callable[[Callable[[], object]], object]:
-    """Return what calls a function in the running event loop, from any thread, without waiting for it.
+    """Return a function that schedules a call in the running event loop, from any thread, without waiting for it.
 
     ``anyio.from_thread.run_sync`` waits for the loop; two loops could then wait for each other.
     """
@@ -68,7 +68,7 @@ def require_asyncio() -> None:
 
 
 class PerLoop(Generic[T]):
-    """A value for each event loop, made when that loop first asks for it and gone with the loop or with this.
+    """A value for each event loop, made when the loop first asks for it, and dropped with the loop or with this object.
 
     anyio's RunVar would keep it for as long as the loop runs, even when this object is gone.
     """
@@ -103,7 +103,7 @@ class LoopSlots:
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncGenerator[None, None]:
-        """Wait for, and hold, one of the slots of the running event loop."""
+        """Wait for one of the slots of the running event loop, and hold it."""
         async with self._semaphores.get():
             yield
 
@@ -128,23 +128,23 @@ async def in_thread(function: Callable[..., T], *arguments: object, abandon: boo
     Args:
         function: What to run.
         arguments: Its arguments.
-        abandon: Whether a wait that is cancelled ends at once, while the thread goes on; else it ends with the thread.
+        abandon: Whether a cancelled wait ends at once and leaves the thread running; otherwise it ends with the thread.
     """
     from anyio import CancelScope, CapacityLimiter, Event, get_cancelled_exc_class
     from anyio.to_thread import run_sync
 
-    # A limiter of its own, because anyio's default one is shared with the whole program. How many loads run at once is
-    # bounded by slots, which also count the threads that nobody waits for any more.
+    # A limiter of its own, because the whole program shares anyio's default one. Slots bound how many loads run at
+    # once; they also count abandoned threads.
     limiter = CapacityLimiter(1)
     if abandon:
         return await run_sync(partial(function, *arguments), abandon_on_cancel=True, limiter=limiter)
 
-    # asyncio's own cancellation (Task.cancel, asyncio.timeout) goes through anyio's shields, hence this.
+    # Not anyio's shield: asyncio's own cancellation (Task.cancel, asyncio.timeout) goes through it.
     begun, ended, wake = threading.Lock(), Event(), call_soon()
 
     def run() -> T | None:
         if not begun.acquire(blocking=False):
-            return None  # nobody waits for it any more
+            return None  # the wait was cancelled before this began
         try:
             return function(*arguments)
         finally:
@@ -153,7 +153,7 @@ async def in_thread(function: Callable[..., T], *arguments: object, abandon: boo
 
     cancelled = get_cancelled_exc_class()
     try:
-        # Only a run that was cancelled before it began returns None for want of a result.
+        # cast: it returns None only where the wait was cancelled before it began.
         return cast("T", await run_sync(run, limiter=limiter))
     except cancelled:
         if not begun.acquire(blocking=False):
