@@ -67,7 +67,7 @@ class History:
         """Do what a step says, and look whether everybody holds only what is not due."""
         kind, *arguments = step
         getattr(self, kind)(*arguments)
-        entries = self.lazy[0]._catalog._entries
+        entries = self.lazy[0]._catalog._shelf.entries
         for lazy in self.lazy:
             for name, (_, until) in lazy._hits.items():
                 assert entries.current((None, name)), f"{name} is held and is to be checked"

@@ -160,7 +160,7 @@ def test_landing_that_is_interrupted(engine: Engine, waiting: int) -> None:
         carrier = Started(carry)
         gate.await_reached()
         others = [Started(lambda db=db: db.get("parent").name) for _ in range(waiting)]
-        (flight,) = db._catalog._flights.threads.begun
+        (flight,) = db._catalog._loads.flights.threads.begun
         while len(flight._wakers) < waiting:
             pass
         gate.open()

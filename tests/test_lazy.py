@@ -165,7 +165,7 @@ def test_second_access_takes_no_lock_and_looks_at_no_clock(graph: Graph, monkeyp
 
     for module in (awaited_module, threaded_module):
         monkeypatch.setattr(module, "monotonic", monotonic)
-    monkeypatch.setattr(lazy._catalog._flights, "lock", Forbidden())
+    monkeypatch.setattr(lazy._catalog._shelf.clock, "lock", Forbidden())
     assert [lazy.t0050, lazy["t0050"], lazy.get("t0050"), declared.fifty] == tables[:4]
     assert asyncio.run(awaited.get("t0050")) is tables[0]
     assert [] == clock

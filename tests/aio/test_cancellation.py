@@ -128,7 +128,7 @@ def test_cancelled_follower_leaves_no_trace(place: Place) -> None:
             gate.open()
         assert 1 == reflector.count("users")
         assert set() == flights(db)
-        assert set() == db._catalog._load._holders._waiting
+        assert set() == db._catalog._loads.holders._waiting
 
     place.run(main)
 
@@ -165,7 +165,7 @@ def test_leader_cancelled_at_any_step(place: Place, steps: int, follower_first: 
         assert ["users"] == got
         assert 1 == reflector.count("users")
         await until(lambda: not flights(db))
-        assert set() == db._catalog._load._holders._waiting
+        assert set() == db._catalog._loads.holders._waiting
 
     place.run(main)
 
@@ -204,7 +204,7 @@ def test_carrying_task_cancelled_at_any_step(place: Place, steps: int) -> None:
         for _ in range(steps):
             await asyncio.sleep(0)
         # Not all tasks: SQLAlchemy has one of its own that gives a connection back.
-        doomed: set[Any] = {task, *db._catalog._flights.loop().tasks}
+        doomed: set[Any] = {task, *db._catalog._loads.flights.loop().tasks}
         for one in doomed:
             one.cancel()
         await asyncio.gather(*doomed, return_exceptions=True)
@@ -212,7 +212,7 @@ def test_carrying_task_cancelled_at_any_step(place: Place, steps: int) -> None:
         with anyio.fail_after(5):
             assert "users" == (await db.users).name
         await until(lambda: not flights(db))
-        assert set() == db._catalog._load._holders._waiting
+        assert set() == db._catalog._loads.holders._waiting
 
     place.run(main)
 

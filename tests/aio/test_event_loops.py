@@ -120,7 +120,7 @@ def test_hundred_event_loops_on_a_sync_engine() -> None:
     assert memory < 80_000  # what the interpreter keeps for itself; a loop kept each time would be more
     assert objects < 100
     assert threads <= 2
-    assert 0 == len(db._catalog._flights._loops._values)
+    assert 0 == len(db._catalog._loads.flights._loops._values)
 
 
 def test_hundred_event_loops_on_an_async_engine(sqlite_db: Database) -> None:
@@ -131,7 +131,7 @@ def test_hundred_event_loops_on_an_async_engine(sqlite_db: Database) -> None:
     assert memory < 80_000  # what the interpreter keeps for itself; a loop kept each time would be more
     assert objects < 100
     assert threads <= 0
-    assert 0 == len(db._catalog._flights._loops._values)
+    assert 0 == len(db._catalog._loads.flights._loops._values)
 
 
 def test_event_loops_at_once_each_load_through_an_async_engine(sqlite_db: Database) -> None:

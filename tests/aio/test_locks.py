@@ -76,7 +76,7 @@ def test_flight_that_began_too_early_is_not_joined(single: SingleFlight[str, str
     _, first = join(single, "a")
     first.begin()
     with single.lock:
-        now = single.tick()
+        now = single.clock.tick()
     joined, second = join(single, "a", since=now)
     assert {second} == joined
     second.begin()

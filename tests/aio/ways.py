@@ -322,6 +322,6 @@ class Touching(FakeReflector):
 
 def flights(db: Any) -> set[Any]:
     """Return the flights of an accessor that have not landed, of threads and of every event loop."""
-    catalog = db._catalog._flights
+    catalog = db._catalog._loads.flights
     boards = [catalog.threads, *catalog._loops._values.values()]
     return {flight for board in boards for flight in (*board.begun, board.waiting) if flight is not None}

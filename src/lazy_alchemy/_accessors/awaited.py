@@ -11,7 +11,8 @@ from typing_extensions import TypeIs
 
 from lazy_alchemy._accessors.base import UNSET, Accessor, Unset, checked_engine
 from lazy_alchemy._catalog.connections import not_a_connection
-from lazy_alchemy._concurrency.loops import in_thread, require_asyncio
+from lazy_alchemy._catalog.ways import IN_WORKER, InTask
+from lazy_alchemy._concurrency.loops import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Iterable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._accessors.registry import OnDrift
     from lazy_alchemy._catalog.outcomes import Key
+    from lazy_alchemy._catalog.ways import Way
     from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._tables import CustomTable
 
@@ -106,7 +108,7 @@ class AsyncLazyDBAccessor(Accessor):
                 return table
         except (KeyError, TypeError):  # it is not loaded, or not even hashable
             pass
-        table = await self._catalog.table_async(self._key(name), self._ttl, self, self._loop_engine())
+        table = await self._catalog.table(self._key(name), self._ttl, self, self._way())
         return self._declared_well(name, table)
 
     def _hit(self, name: str) -> CustomTable | None:
@@ -131,10 +133,8 @@ class AsyncLazyDBAccessor(Accessor):
             raise not_a_connection(connection)
         return await connection.run_sync(self._catalog.through, keys, self._ttl)
 
-    def _loop_engine(self) -> AsyncEngine | None:
-        if self._async_engine is not None:
-            require_asyncio()
-        return self._async_engine
+    def _way(self) -> Way:
+        return IN_WORKER if self._async_engine is None else InTask(self._async_engine)
 
     # -- What there is
 
@@ -144,7 +144,7 @@ class AsyncLazyDBAccessor(Accessor):
         Raises:
             ReflectionError: The database cannot be asked.
         """
-        names = await self._catalog.names_async(self._schema, self._loop_engine())
+        names = await self._catalog.names(self._schema, self._way())
         return [name for name, kind in names.items() if not kind.is_view]
 
     async def list_views(self) -> list[str]:
@@ -153,7 +153,7 @@ class AsyncLazyDBAccessor(Accessor):
         Raises:
             ReflectionError: The database cannot be asked.
         """
-        names = await self._catalog.names_async(self._schema, self._loop_engine())
+        names = await self._catalog.names(self._schema, self._way())
         return [name for name, kind in names.items() if kind.is_view]
 
     # -- Loading and forgetting
@@ -173,7 +173,7 @@ class AsyncLazyDBAccessor(Accessor):
         if connection is not None:
             await self._through(connection, keys)
         elif keys:
-            await self._catalog.ensure_async(keys, self._ttl, self._loop_engine())
+            await self._catalog.ensure(keys, self._ttl, self._way())
 
     async def preload_all(self) -> None:
         """Load every table and view of the schema that is not loaded: one round trip more than ``preload`` of them.
@@ -181,9 +181,9 @@ class AsyncLazyDBAccessor(Accessor):
         Raises:
             ReflectionError: Some cannot be loaded; the others are.
         """
-        names = await self._catalog.names_async(self._schema, self._loop_engine())
+        names = await self._catalog.names(self._schema, self._way())
         keys = [self._key(name) for name in names]
-        await self._catalog.ensure_async(keys, self._ttl, self._loop_engine(), ignore_missing=True)
+        await self._catalog.ensure(keys, self._ttl, self._way(), ignore_missing=True)
 
     async def refresh(self, *names: str) -> None:
         """Check ``names`` for changes now, in one batch; without names, every loaded table of the schema.
@@ -194,18 +194,18 @@ class AsyncLazyDBAccessor(Accessor):
         """
         keys = [self._key(name) for name in names] or self._catalog.loaded(self._schema)
         if keys:
-            await self._catalog.ensure_async(keys, self._ttl, self._loop_engine(), refresh=True)
+            await self._catalog.ensure(keys, self._ttl, self._way(), refresh=True)
 
     async def invalidate(self, name: str) -> None:
         """Have a table checked for a change at its next use, by all accessors of the engine. No round trip.
 
         A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
         """
-        await self._engine_catalogs.invalidate_async([self._key(name)])
+        await self._engine_catalogs.invalidate([self._key(name)], IN_WORKER)
 
     async def invalidate_all(self) -> None:
         """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
-        await self._engine_catalogs.invalidate_async(None)
+        await self._engine_catalogs.invalidate(None, IN_WORKER)
 
 
 class Awaited:

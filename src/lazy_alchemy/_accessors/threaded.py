@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from lazy_alchemy._accessors.base import UNSET, Accessor, Unset, checked_engine
+from lazy_alchemy._catalog.ways import IN_THREAD, drive
 from lazy_alchemy._tables import CustomTable
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class LazyDB(Accessor):
                 return table
         except (KeyError, TypeError):  # it is not loaded, or not even hashable
             pass
-        return self._declared_well(name, self._catalog.table(self._key(name), self._ttl, self))
+        return self._declared_well(name, drive(self._catalog.table(self._key(name), self._ttl, self, IN_THREAD)))
 
     def __getitem__(self, name: str) -> CustomTable:
         """Return the table called ``name``; see ``get``."""
@@ -159,7 +160,7 @@ class LazyDB(Accessor):
         Raises:
             ReflectionError: The database cannot be asked.
         """
-        return [name for name, kind in self._catalog.names(self._schema).items() if not kind.is_view]
+        return [name for name, kind in drive(self._catalog.names(self._schema, IN_THREAD)).items() if not kind.is_view]
 
     def list_views(self) -> list[str]:
         """Return the names of the views and materialized views of the schema, sorted; one round trip, each time.
@@ -167,7 +168,7 @@ class LazyDB(Accessor):
         Raises:
             ReflectionError: The database cannot be asked.
         """
-        return [name for name, kind in self._catalog.names(self._schema).items() if kind.is_view]
+        return [name for name, kind in drive(self._catalog.names(self._schema, IN_THREAD)).items() if kind.is_view]
 
     # -- Loading and forgetting
 
@@ -186,7 +187,7 @@ class LazyDB(Accessor):
         if connection is not None:
             self._catalog.through(connection, keys, self._ttl)
         elif keys:
-            self._catalog.ensure(keys, self._ttl)
+            drive(self._catalog.ensure(keys, self._ttl, IN_THREAD))
 
     def preload_all(self) -> None:
         """Load every table and view of the schema that is not loaded: one round trip more than ``preload`` of them.
@@ -194,8 +195,8 @@ class LazyDB(Accessor):
         Raises:
             ReflectionError: Some cannot be loaded; the others are.
         """
-        names = self._catalog.names(self._schema)
-        self._catalog.ensure(map(self._key, names), self._ttl, ignore_missing=True)
+        names = drive(self._catalog.names(self._schema, IN_THREAD))
+        drive(self._catalog.ensure(map(self._key, names), self._ttl, IN_THREAD, ignore_missing=True))
 
     def refresh(self, *names: str) -> None:
         """Check ``names`` for changes now, in one batch; without names, every loaded table of the schema.
@@ -206,19 +207,19 @@ class LazyDB(Accessor):
         """
         keys = [self._key(name) for name in names] or self._catalog.loaded(self._schema)
         if keys:
-            self._catalog.ensure(keys, self._ttl, refresh=True)
+            drive(self._catalog.ensure(keys, self._ttl, IN_THREAD, refresh=True))
 
     def invalidate(self, name: str) -> None:
         """Have a table checked for a change at its next use, by all accessors of the engine. No round trip.
 
         A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
         """
-        self._engine_catalogs.invalidate([self._key(name)])
+        drive(self._engine_catalogs.invalidate([self._key(name)], IN_THREAD))
 
     def invalidate_all(self) -> None:
         """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
-        self._engine_catalogs.invalidate(None)
+        drive(self._engine_catalogs.invalidate(None, IN_THREAD))
 
     def _ipython_key_completions_(self) -> list[str]:
         """Return the names of all tables and views, for completing ``db["``; one round trip."""
-        return list(self._catalog.names(self._schema))
+        return list(drive(self._catalog.names(self._schema, IN_THREAD)))

@@ -11,7 +11,6 @@ from sqlalchemy import event
 
 from lazy_alchemy._catalog.catalog import Catalog
 from lazy_alchemy._catalog.connections import shares_connections
-from lazy_alchemy._catalog.loading import Load
 from lazy_alchemy._catalog.pools import holders_of
 from lazy_alchemy._concurrency.forks import survive_fork
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from lazy_alchemy._catalog.outcomes import Key
+    from lazy_alchemy._catalog.ways import Way
     from lazy_alchemy._protocols import Cache, Reflector
 
 __all__ = ["EngineCatalogs", "catalogs_of"]
@@ -47,10 +47,8 @@ class EngineCatalogs:
         with _engines_lock:
             if self._shared is not None and not private:
                 return self._shared
-            load = Load(
-                engine, _reflector_of(engine) if reflector is None else reflector, cache, self._holders, self._token
-            )
-            catalog = Catalog(engine, load)
+            reflector = _reflector_of(engine) if reflector is None else reflector
+            catalog = Catalog(engine, reflector, cache, self._holders, self._token)
             self._catalogs.add(catalog)
             if not private:
                 self._shared = catalog
@@ -60,15 +58,10 @@ class EngineCatalogs:
         with _engines_lock:
             return list(self._catalogs)
 
-    def invalidate(self, keys: list[Key] | None) -> None:
-        """Invalidate ``keys`` (None: everything) in every catalog of the engine."""
+    async def invalidate(self, keys: list[Key] | None, way: Way) -> None:
+        """Invalidate ``keys`` in every catalog of the engine; None stands for everything."""
         for catalog in self._all():
-            catalog.invalidate(keys)
-
-    async def invalidate_async(self, keys: list[Key] | None) -> None:
-        """Do as ``invalidate`` does, in an event loop."""
-        for catalog in self._all():
-            await catalog.invalidate_async(keys)
+            await catalog.invalidate(keys, way)
 
 
 def _reflector_of(engine: Engine) -> Reflector:

@@ -1,205 +1,160 @@
-"""Carries out a load: asks the Cache, then the database, and turns errors into the library's own.
-
-It is told what is loaded already, and publishes nothing itself.
-"""
+"""The choreography of loads, written once for all ways: which flights a call joins, and how a flight is carried."""
 
 from __future__ import annotations
 
-import logging
 import time
-import weakref
-from collections import defaultdict
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
-from lazy_alchemy._catalog.connections import Loan, caller_loan, pooled_loan, savepoint
-from lazy_alchemy._catalog.databases import database_key, database_name
-from lazy_alchemy._catalog.failures import reflection_error
-from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
-from lazy_alchemy._concurrency.loops import in_thread
-from lazy_alchemy._drivers import gave_up_waiting
+from lazy_alchemy._catalog.pools import pool_capacity
+from lazy_alchemy._concurrency.flights import SingleFlight
 from lazy_alchemy._errors import ReflectionError
-from lazy_alchemy._protocols import CacheEntry, TableKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+    from typing import TypeAlias
 
-    from sqlalchemy import Connection, Dialect, Engine
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy import Engine
 
+    from lazy_alchemy._catalog.cached import CachedTables
+    from lazy_alchemy._catalog.outcomes import Found, Key, Outcome
     from lazy_alchemy._catalog.pools import ConnectionHolders
+    from lazy_alchemy._catalog.reading import Reader
+    from lazy_alchemy._catalog.requests import Plan, Request
+    from lazy_alchemy._catalog.shelf import Shelf
+    from lazy_alchemy._catalog.ways import Way
     from lazy_alchemy._concurrency.flights import Flight
-    from lazy_alchemy._protocols import Cache, Reflector
     from lazy_alchemy._schema.tables import TableInfo, TableKind
 
-__all__ = ["Load"]
+    OneFlight: TypeAlias = Flight[Key, Outcome]
 
-logger = logging.getLogger("lazy_alchemy")
+__all__ = ["Loads"]
 
-_SHOWN = 10
-"""How many names a message lists."""
+T = TypeVar("T")
 
-
-Known: TypeAlias = "Callable[[Collection[Key]], Mapping[Key, TableInfo]]"
-"""Returns the TableInfos of those of the given keys that are loaded."""
+_LOADS = 4
+"""How many loads of one catalog hold a connection or wait for one at a time."""
 
 
-class Load:
-    """Loads tables of one engine, which it does not keep alive, with one reflector and one cache."""
+class Loads:
+    """The loads of one catalog.
+
+    Attributes:
+        flights: Those that are under way.
+        holders: The holders of the connections of the engine's pool.
+    """
 
     def __init__(
-        self,
-        engine: Engine,
-        reflector: Reflector,
-        cache: Cache | None,
-        holders: ConnectionHolders,
-        token: str,
+        self, engine: Engine, shelf: Shelf, reader: Reader, cached: CachedTables | None, holders: ConnectionHolders
     ) -> None:
-        """See ``ConnectionHolders`` and ``database_key`` for ``holders`` and ``token``.
+        """Load through ``reader`` what ``cached`` does not have, and put it on ``shelf``."""
+        capacity = pool_capacity(engine.pool) or _LOADS
+        self.flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, capacity), shelf.clock)
+        self.holders = holders
+        self._shelf = shelf
+        self._reader = reader
+        self._cached = cached
 
-        Raises:
-            TypeError: ``reflector`` or ``cache`` lacks a method.
-        """
-        _require("reflector", reflector, ("reflect", "list_names", "fingerprints"))
-        if cache is not None:
-            _require("cache", cache, ("get_many", "set_many", "discard", "clear"))
-        self._engine = weakref.ref(engine)
-        self._reflector = reflector
-        self._cache = cache
-        self._holders = holders
-        self._database = database_key(engine, token)
+    async def answer(self, request: Request, way: Way, deliver: Callable[[Plan], T]) -> T:
+        """Load what ``request`` needs, and return what ``deliver`` makes of its end, under the lock."""
+        joined: Collection[OneFlight] = ()
+        while True:
+            with self._shelf.clock.lock:
+                for flight in joined:
+                    request.note_flight(self._shelf.entries, flight)
+                plan = request.plan(self._shelf.entries)
+                joined, opened = self._board(request, plan, way)
+                if not joined:
+                    return deliver(request.plan(self._shelf.entries) if plan.needs else plan)
+            await self._travel(joined, opened, way)
 
-    @property
-    def asks_cache(self) -> bool:
-        """Whether there is a cache, which may do I/O."""
-        return self._cache is not None
+    def _board(self, request: Request, plan: Plan, way: Way) -> tuple[Collection[OneFlight], OneFlight | None]:
+        """Find flights for what ``request`` needs; none if it is answered. The lock is held."""
+        if not plan.needs:
+            return (), None
+        try:
+            return way.board(self.flights).join(plan.needs, partial(self._wait, way))
+        except ReflectionError as error:
+            self.holders.stop_waiting(blocking=way.blocking)
+            # It would wait for itself. Loaded tables that have merely expired are served all the same.
+            request.refuse(plan.needs, error)
+            return (), None
 
-    def wait(self, *, blocking: bool) -> None:
-        """See ``ConnectionHolders.wait``."""
-        engine = self._engine()
-        if engine is not None:
-            self._holders.wait(engine.pool, blocking=blocking)
+    def _wait(self, way: Way) -> None:
+        self.holders.wait(self._reader.engine().pool, blocking=way.blocking)
 
-    def stop_waiting(self, *, blocking: bool) -> None:
-        """See ``ConnectionHolders.stop_waiting``."""
-        self._holders.stop_waiting(blocking=blocking)
+    # No lock is held from here on.
 
-    def fly(self, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
-        """Load the keys of a flight, which become final when the connection is in hand.
+    async def _travel(self, joined: Collection[OneFlight], opened: OneFlight | None, way: Way) -> None:
+        """Wait for flights, and carry, or have carried, those that have no carrier yet."""
+        try:
+            await way.launch(joined, opened, self._carry)
+            for flight in joined:
+                await way.wait(flight)
+        finally:
+            self.holders.stop_waiting(blocking=way.blocking)
+            for flight in way.left(joined, opened):
+                flight.abandon()
 
-        Args:
-            flight: The flight; the caller carries it.
-            known: Loaded tables are only checked for a change, and read again if there is one.
+    async def _carry(self, flight: OneFlight, way: Way) -> None:
+        """Load the keys of ``flight``, publish the results, and wake the waiters, whatever happens."""
+        flight.claim()  # in an event loop with eager tasks, the carrier is not known earlier
+        try:
+            async with way.slot(self.flights):
+                self._arrive(flight, await self._load(flight, way))
+        except BaseException as error:
+            self._fail(flight, error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            flight.land()
+        if self._cached is not None:
+            await way.call(self._write, flight, self._cached)
+
+    async def _load(self, flight: OneFlight, way: Way) -> dict[Key, Outcome]:
+        """Ask the cache, then the database; the keys become final when the connection is in hand.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
         """
-        cached = self._ask(flight)
+        cached: dict[Key, Found] = {}
+        if self._cached is not None:
+            cached = await way.call(self._ask, flight, self._cached)
+        outcome: dict[Key, Outcome] = {}
         if flight.began:
-            return dict(cached)
-        try:
-            with (
-                self._required_engine().connect() as connection,
-                pooled_loan(connection, autocommit=self._autocommits()) as loan,
-            ):
-                return self._look_for(flight, cached, known, loan)
-        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._flight_failure(flight, error)
-            raise failure from failure.__cause__
+            return {**cached}
 
-    async def fly_async(self, engine: AsyncEngine, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
-        """Do as ``fly`` does, through ``engine``."""
-        cached: dict[Key, Found] = {} if self._cache is None else await in_thread(self._ask, flight)
-        if flight.began:
-            return dict(cached)
-
-        def read(connection: Connection) -> dict[Key, Outcome]:
-            with pooled_loan(connection, autocommit=self._autocommits()) as loan:
-                return self._look_for(flight, cached, known, loan)
+        def take() -> tuple[Collection[Key], Mapping[Key, TableInfo]]:
+            flight.begin()
+            now = time.time()
+            outcome.update((key, found) for key, found in cached.items() if now - found.age >= flight.keys[key])
+            keys = [key for key in flight.keys if key not in outcome]
+            return keys, self._shelf.infos(keys)
 
         try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(read)
+            outcome |= await way.read(self._reader.engine(), self.flights, partial(self._reader.read, take=take))
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._flight_failure(flight, error)
+            flight.begin()  # from here on no key is added
+            failure = self._reader.failure(flight.keys, error)
             raise failure from failure.__cause__
-
-    def _look_for(
-        self, flight: Flight[Key, Outcome], cached: Mapping[Key, Found], known: Known, loan: Loan
-    ) -> dict[Key, Outcome]:
-        flight.begin()
-        now = time.time()
-        outcome: dict[Key, Outcome] = {
-            key: found for key, found in cached.items() if now - found.age >= flight.keys[key]
-        }
-        keys = [key for key in flight.keys if key not in outcome]
-        outcome.update(self._look(loan, keys, known(keys)))
         return outcome
 
-    def _flight_failure(self, flight: Flight[Key, Outcome], error: Exception) -> Exception:
-        flight.begin()  # from here on no key is added
-        return self._failure(flight.keys, error)
+    def _arrive(self, flight: OneFlight, outcome: Mapping[Key, Outcome]) -> None:
+        flight.outcome = outcome = self._shelf.take_in(outcome, (flight.began, *flight.began_at))
+        errors = {key: found for key, found in outcome.items() if isinstance(found, Exception)}
+        if errors:
+            self._shelf.postpone(errors, next(iter(errors.values())))
 
-    def through(
-        self, connection: Connection, keys: Collection[Key], known: Mapping[Key, TableInfo]
-    ) -> dict[Key, Outcome]:
-        """Load ``keys`` on the caller's connection, and leave its transaction as it is.
-
-        Raises:
-            ReflectionError: The database cannot be asked at all.
-        """
-        try:
-            with caller_loan(connection) as loan:
-                return self._diverted(loan, self._look(loan, keys, known))
-        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._failure(keys, error)
-            raise failure from failure.__cause__
-
-    def names(self, schema: str | None) -> Mapping[str, TableKind]:
-        """Return all names of ``schema``.
-
-        Raises:
-            ReflectionError: The database cannot be asked.
-        """
-        try:
-            with (
-                self._required_engine().connect() as connection,
-                pooled_loan(connection, autocommit=self._autocommits()) as loan,
-            ):
-                return self._list(loan, schema)
-        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._list_failure(error)
-            raise failure from failure.__cause__
-
-    async def names_async(self, engine: AsyncEngine, schema: str | None) -> Mapping[str, TableKind]:
-        """Do as ``names`` does, through ``engine``."""
-
-        def read(connection: Connection) -> Mapping[str, TableKind]:
-            with pooled_loan(connection, autocommit=self._autocommits()) as loan:
-                return self._list(loan, schema)
-
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(read)
-        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._list_failure(error)
-            raise failure from failure.__cause__
-
-    def _list(self, loan: Loan, schema: str | None) -> Mapping[str, TableKind]:
-        with savepoint(loan.connection, foreign=loan.foreign):
-            return self._reflector.list_names(loan.connection, schema=schema)
-
-    def _list_failure(self, error: Exception) -> Exception:
-        return reflection_error(self._engine(), f"The tables of {self._called()} could not be listed", error)
+    def _fail(self, flight: OneFlight, error: BaseException) -> None:
+        flight.begin()  # its waiters get the error, and no one joins any more
+        flight.error = error
+        if isinstance(error, Exception):
+            self._shelf.postpone(flight.keys, error)
 
     # -- The cache
-    # ----------------------------------------------------------------------------------------------------------
 
-    def _ask(self, flight: Flight[Key, Outcome]) -> dict[Key, Found]:
+    def _ask(self, flight: OneFlight, cached: CachedTables) -> dict[Key, Found]:
         """Return the cache's answers for the keys of a flight; the flight begins here if they are complete."""
-        if self._cache is None:
-            return {}
         answered: dict[Key, Found] = {}
         asked: set[Key] = set()
         while True:
@@ -208,227 +163,35 @@ class Load:
                 return answered  # a later caller asks for a more recent answer than the cache has
             asked.update(keys)
             now = time.time()
-            for key, entry in self._cached(keys).items():
-                if key in keys and entry.reflected_at >= keys[key]:
-                    answered[key] = Found(entry.info, True, max(0.0, now - entry.reflected_at))
-                    flight.answered[key] = now - answered[key].age
+            for key, found in cached.get(keys).items():
+                answered[key] = found
+                flight.answered[key] = now - found.age
             if len(answered) < len(asked) or flight.begin(if_answered=True):
                 return answered
 
-    def _cached(self, keys: Collection[Key]) -> dict[Key, CacheEntry]:
-        if self._cache is None:
-            return {}
-        try:
-            entries = self._cache.get_many([self._key(key) for key in keys])
-        except Exception:
-            logger.warning("The cache %r cannot be read; the database is asked", self._cache, exc_info=True)
-            return {}
-        return {(key.schema, key.name): entry for key, entry in entries.items()}
+    def _write(self, flight: OneFlight, cached: CachedTables) -> None:
+        valid = self._shelf.valid(flight.outcome, flight.began)
+        cached.put(valid)
+        if late := valid.keys() - self._shelf.valid(flight.outcome, flight.began).keys():
+            cached.discard(late)  # invalidated while the cache was being written
 
-    def tell(self, infos: Mapping[Key, tuple[TableInfo, float]]) -> None:
-        """Write ``infos`` to the cache, each with the time at which it was reflected."""
-        if self._cache is None or not infos:
-            return
-        try:
-            self._cache.set_many(
-                {
-                    self._key(key): CacheEntry(info, reflected_at, info.fingerprint)
-                    for key, (info, reflected_at) in infos.items()
-                }
-            )
-        except Exception:
-            logger.warning("The cache %r cannot be written", self._cache, exc_info=True)
+    # -- Listing
 
-    def discard(self, keys: Collection[Key] | None) -> None:
-        """Delete ``keys`` from the cache; None stands for everything of this database."""
-        if self._cache is None:
-            return
-        try:
-            if keys is None:
-                self._cache.clear(self._database)
-            else:
-                self._cache.discard([self._key(key) for key in keys])
-        except Exception:
-            logger.warning("The cache %r cannot be cleared", self._cache, exc_info=True)
+    async def names(self, schema: str | None, way: Way) -> Mapping[str, TableKind]:
+        """Return all names of ``schema`` with their kinds; one round trip.
 
-    def _key(self, key: Key) -> TableKey:
-        return TableKey(self._database, *key)
-
-    # -- The database
-    # ---------------------------------------------------------------------------------------------------------
-
-    def _look(self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo]) -> dict[Key, Outcome]:
-        """Read ``keys``, and mark the ones that the connection's transaction may have created, changed or dropped."""
-        outcome = self._read(loan.connection, keys, known, foreign=loan.foreign)
-        if loan.sees_uncommitted:
-            marked = self._asked("uncommitted", loan, outcome, otherwise=True)
-            outcome |= _marked(outcome, marked, private=not loan.is_shared, uncommitted=True)
-        for key, found in outcome.items():
-            if isinstance(found, Found) and found.info.kind.is_temporary:
-                outcome[key] = found._replace(private=True)
-        return outcome
-
-    def _diverted(self, loan: Loan, outcome: dict[Key, Outcome]) -> dict[Key, Outcome]:
-        """Mark as private the tables that other connections would not find, or would find in another schema."""
-        if loan.is_shared:
-            return outcome
-        return outcome | _marked(outcome, self._asked("diverted", loan, outcome, otherwise=False), private=True)
-
-    def _asked(self, method: str, loan: Loan, outcome: Mapping[Key, Outcome], *, otherwise: bool) -> set[Key]:
-        """Return the found keys that a method of ``ConnectionAware`` names.
-
-        Args:
-            method: The method.
-            loan: The connection to ask on.
-            outcome: What was found on it.
-            otherwise: Whether to return all found keys if the reflector lacks the method; else none.
+        Raises:
+            ReflectionError: The database cannot be asked.
         """
-        found = [key for key, result in outcome.items() if isinstance(result, Found)]
-        ask: Callable[..., Collection[str]] | None = getattr(self._reflector, method, None)
-        if ask is None:
-            return set(found) if otherwise else set()
-        said: set[Key] = set()
-        for schema, names in _by_schema(found).items():
-            with savepoint(loan.connection, foreign=loan.foreign):
-                said.update((schema, name) for name in ask(loan.connection, names, schema=schema))
-        return said
-
-    def _read(
-        self,
-        connection: Connection,
-        keys: Collection[Key],
-        known: Mapping[Key, TableInfo],
-        *,
-        foreign: bool,
-    ) -> dict[Key, Outcome]:
-        outcome: dict[Key, Outcome] = {}
-        for schema, names in _by_schema(keys).items():
-            fresh = [name for name in names if (schema, name) not in known]
-            loaded = {name: known[schema, name] for name in names if (schema, name) in known}
-            if loaded:
-                try:
-                    now = self._fingerprints(connection, loaded, schema, foreign=foreign)
-                except DBAPIError as error:
-                    if foreign or not fresh or not gave_up_waiting(error):
-                        raise
-                    # Only the loaded tables fail; the new ones are still read.
-                    connection.rollback()
-                    failure = self._failure([(schema, name) for name in loaded], error)
-                    outcome.update(((schema, name), failure) for name in loaded)
-                    loaded = {}
-                    now = {}
-                for name, info in loaded.items():
-                    if name in now and now[name] == info.fingerprint:
-                        outcome[schema, name] = Found(info)
-                    else:
-                        fresh.append(name)
-            found = self._reflect(connection, fresh, schema, foreign=foreign) if fresh else {}
-            outcome.update(((schema, name), result) for name, result in found.items())
-            missing = [name for name in names if (schema, name) not in outcome]
-            if missing:
-                with savepoint(connection, foreign=foreign):
-                    available = tuple(self._reflector.list_names(connection, schema=schema))
-                outcome.update(((schema, name), Missing(available)) for name in missing)
-        return outcome
-
-    def _fingerprints(
-        self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
-    ) -> Mapping[str, str]:
-        """Return the fingerprints of ``names``; none if that fails: reflecting them then shows which one is broken."""
+        self._wait(way)
         try:
-            with savepoint(connection, foreign=foreign):
-                return self._reflector.fingerprints(connection, names, schema=schema)
-        except Exception as error:
-            if _concerns_all(error):
-                raise
-            if not foreign:
-                connection.rollback()
-            return {}
-
-    def _reflect(
-        self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
-    ) -> dict[str, Outcome]:
-        """Reflect ``names`` in one batch; if it fails, in halves, so that a broken view fails only itself."""
-        names = [name for name in names if _can_exist(name)]
-        try:
-            with savepoint(connection, foreign=foreign):
-                if not names:
-                    return {}
-                infos = self._reflector.reflect(connection, names, schema=schema)
-            return {name: Found(info) for name, info in infos.items()}
-        except Exception as error:
-            if _concerns_all(error):
-                raise
-            if not foreign:
-                connection.rollback()
-            if len(names) == 1:
-                return {name: self._failure([(schema, name)], error) for name in names}
-        half = len(names) // 2
-        return {
-            **self._reflect(connection, names[:half], schema, foreign=foreign),
-            **self._reflect(connection, names[half:], schema, foreign=foreign),
-        }
-
-    def _autocommits(self) -> bool:
-        ask: Callable[[Dialect], bool] | None = getattr(self._reflector, "autocommits", None)
-        return ask is not None and ask(self._required_engine().dialect)
-
-    # -- Errors
-    # ---------------------------------------------------------------------------------------------------------------
-
-    def _failure(self, keys: Iterable[Key], error: Exception) -> Exception:
-        names = sorted(name for _, name in keys)
-        shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
-        what = f"{'Table' if len(names) == 1 else 'Tables'} {shown} could not be loaded from {self._called()}"
-        return reflection_error(self._engine(), what, error)
-
-    def _called(self) -> str:
-        engine = self._engine()
-        return f"database {database_name(engine)!r}" if engine is not None else "the database"
-
-    def _required_engine(self) -> Engine:
-        engine = self._engine()
-        if engine is None:
-            raise ReferenceError("the engine of this accessor is gone")
-        return engine
-
-
-def _concerns_all(error: BaseException | None) -> bool:
-    """Return whether a load failed for lack of a connection, a lock or time; loading fewer tables would not help."""
-    while isinstance(error, ReflectionError):
-        error = error.__cause__
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or gave_up_waiting(error))
-
-
-def _require(argument: str, given: object, methods: Collection[str]) -> None:
-    lacking = [method for method in methods if not callable(getattr(given, method, None))]
-    if lacking or isinstance(given, type):
-        what = "the class itself" if isinstance(given, type) else repr(given)
-        raise TypeError(f"{argument}= takes an object with the methods {', '.join(methods)}, not {what}")
-
-
-def _marked(
-    outcome: Mapping[Key, Outcome], keys: Collection[Key], *, private: bool, uncommitted: bool = False
-) -> dict[Key, Outcome]:
-    """Return the missing tables, and those of ``keys`` that were found, with these marks."""
-    return {
-        key: found._replace(private=private, uncommitted=uncommitted)
-        for key, found in outcome.items()
-        if isinstance(found, Missing) or (isinstance(found, Found) and key in keys)
-    }
-
-
-def _by_schema(keys: Iterable[Key]) -> dict[str | None, list[str]]:
-    grouped: defaultdict[str | None, list[str]] = defaultdict(list)
-    for schema, name in keys:
-        grouped[schema].append(name)
-    return grouped
-
-
-def _can_exist(name: str) -> bool:
-    """Return whether any database could have a table of this name; a driver would raise on the others."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return bool(name) and "\0" not in name
+            async with way.slot(self.flights):
+                read = partial(self._reader.names, schema=schema)
+                names = await way.read(self._reader.engine(), self.flights, read)
+        except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
+            failure = self._reader.list_failure(error)
+            raise failure from failure.__cause__
+        finally:
+            self.holders.stop_waiting(blocking=way.blocking)
+        self._shelf.listed(schema, names)
+        return names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SAWarning
 
 from lazy_alchemy._catalog.metadata import BuiltTables
+from lazy_alchemy._catalog.ways import IN_THREAD, drive
 from lazy_alchemy._errors import LazyAlchemyError, ReflectionError, TableNotFoundError, UnknownTypeWarning
 from lazy_alchemy.emitters.source import HEADER, module_source
 
@@ -70,7 +71,7 @@ def generate(
 
     db = LazyDB(engine, schema=schema)
     catalog = db._catalog  # pyright: ignore[reportPrivateUsage]  # its public names are tables
-    names = list(dict.fromkeys(tables)) or sorted(catalog.names(schema))
+    names = list(dict.fromkeys(tables)) or sorted(drive(catalog.names(schema, IN_THREAD)))
     with warnings.catch_warnings():
         # Of a type that nobody knows, which is said below, with the name of the table.
         warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)

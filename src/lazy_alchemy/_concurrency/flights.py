@@ -21,7 +21,7 @@ from lazy_alchemy._errors import ReflectionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 
-__all__ = ["Board", "Flight", "SingleFlight"]
+__all__ = ["Board", "Clock", "Flight", "SingleFlight"]
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -104,7 +104,7 @@ class Flight(Generic[K, R]):
             if self._board.waiting is self:
                 self._board.waiting = None
             self._board.begun.add(self)
-            self.began = self._board.flights.tick()
+            self.began = self._board.flights.clock.tick()
             self.began_at = (time.monotonic(), time.time())
             return True
 
@@ -252,31 +252,56 @@ class Board(Generic[K, R]):
         return joined, opened
 
 
-class SingleFlight(Generic[K, R]):
-    """The loads of one catalog that are under way, and the logical clock that orders them.
+class Clock:
+    """The lock of one catalog, and the logical clock that orders its loads and invalidations.
 
     The clock ticks when a load begins and when something is invalidated. A load that began at tick 7 read nothing older
     than tick 7, so it satisfies a caller that needs something newer than an invalidation at tick 6.
 
-    ``lock`` guards everything here and the catalog's own state. It is held for short computations only, never across
-    I/O, and no finalizer takes it.
+    The lock is held for short computations only, never across I/O, and no finalizer takes it.
 
     Attributes:
         lock: The lock.
-        clock: The clock.
+        now: The last tick.
+    """
+
+    def __init__(self) -> None:
+        """Begin at tick 0."""
+        self.now = 0
+        self.lock = threading.RLock()
+
+    def tick(self) -> int:
+        """Advance the clock and return its new value. The lock is held."""
+        self.now += 1
+        return self.now
+
+
+class SingleFlight(Generic[K, R]):
+    """The loads of one kind that are under way in a catalog.
+
+    Attributes:
+        clock: The catalog's clock, whose lock guards everything here.
         threads: The board of the loads that threads carry.
     """
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, clock: Clock | None = None) -> None:
         """Allow ``at_most`` loads at a time to hold a connection or wait for one."""
         self._at_most = at_most
-        self.clock = 0
-        self.renew()
+        self.clock = Clock() if clock is None else clock
+        self._open()
         renew_in_child(self)
+
+    @property
+    def lock(self) -> threading.RLock:
+        """The lock of the clock."""
+        return self.clock.lock
 
     def renew(self) -> None:
         """Make new locks and forget all flights, as a forked child must."""
-        self.lock = threading.RLock()
+        self.clock.lock = threading.RLock()
+        self._open()
+
+    def _open(self) -> None:
         self.threads: Board[K, R] = Board(self)
         self._slots = _Slots(self._at_most)
         self._loops: PerLoop[Board[K, R]] = PerLoop(partial(Board[K, R], self))
@@ -285,11 +310,6 @@ class SingleFlight(Generic[K, R]):
     def loop(self) -> Board[K, R]:
         """Return the board of the running event loop, whose loads only its own tasks can carry."""
         return self._loops.get()
-
-    def tick(self) -> int:
-        """Advance the clock and return its new value. The lock is held."""
-        self.clock += 1
-        return self.clock
 
     def slot(self) -> contextlib.AbstractContextManager[object]:
         """Wait for one of the slots that bound the connections of loads in threads, and hold it."""

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     class Renewable(Protocol):
         """State with a lock of its own."""
 
-        lock: threading.RLock
+        @property
+        def lock(self) -> threading.RLock:
+            """Its lock."""
+            ...
 
         def renew(self) -> None:
             """Make new locks, in the child."""
