@@ -22,12 +22,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from lazy_alchemy import ReflectionError, get_async_lazy_class, get_lazy_class
 from lazy_alchemy._catalog.databases import database_key
-from lazy_alchemy._secrets import redact
+from lazy_alchemy._secrets import redact, without_urls
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 
+from .test_cli import invoke
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
     from .databases import Database
@@ -539,3 +543,55 @@ def test_databases_that_cannot_be_named_have_keys_of_their_own() -> None:
     engines = [create_engine(f"postgresql+psycopg://u:{SECRET}@h/{name}@2024") for name in ("sales", "staff")]
 
     assert 2 == len({database_key(engine, str(id(engine))) for engine in engines})
+
+
+# -- The command -------------------------------------------------------------------------------------------------------
+
+TYPED = {
+    "output": ("generate", "{file}", "-o", "{url}"),
+    "output, glued": ("generate", "{file}", "-o{url}"),
+    "output, of a URL without a database": ("generate", "{file}", "--output=postgresql://scott:hunter22/x@h"),
+    "output, half a password": ("generate", "{file}", "-o", "postgresql://scott:hunter22/x@h"),
+    "check, output": ("generate", "{file}", "--check", "-o", "{url}"),
+    "output, as a path": ("generate", "{file}", "-o", "postgresql:/scott:hunter22@h/d/x"),
+    "tables": ("generate", "{file}", "--tables", "{url}"),
+    "tables, with a comma": ("generate", "{file}", "--tables", "postgresql://scott:x,hunter22@h/d"),
+    "models, with a comma": ("generate", "{file}", "--models", "postgresql://scott:hunter22,x@h/d"),
+    "class": ("generate", "{file}", "--class", "{url}"),
+    "schema": ("tables", "{file}", "--schema", "{url}"),
+    "schema of show": ("show", "{file}", "t", "--schema", "{url}"),
+    "registry": ("check", "{file}", "{url}"),
+    "registry, of a module": ("check", "{file}", "json://scott:hunter22@h/d?password=hunter22"),
+    "unknown option": ("tables", "{file}", "--{url}"),
+    "unknown command": ("{url}", "tables"),
+    "too many": ("tables", "{file}", "{url}"),
+    "query": ("show", "{file}", "redis://h/0?key=hunter22"),
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_misplaced_url_on_the_command_line(typed: str, tmp_path: Path) -> None:
+    """A URL that is not where a URL belongs is in no message with its secrets."""
+    url = f"postgresql://scott:{SECRET}@h/d?sslpassword={SECRET}"
+    file = tmp_path / "shop.db"
+    file.touch()
+
+    result = invoke(*(argument.format(url=url, file=f"sqlite:///{file}") for argument in TYPED[typed]))
+
+    assert result.exit_code in (1, 2)
+    assert result.stderr
+    assert SECRET not in result.output
+
+
+@given(ANY_PASSWORD, st.sampled_from(sorted(SPELLINGS)))
+def test_a_usage_error_is_without_a_password(password: str, spelling: str) -> None:
+    """Whatever the password of a misplaced URL, a message that repeats the URL, or a part of it, is without it."""
+    argument = f"postgresql://scott:{quote(password, safe='')}@h/d"
+    spelled = SPELLINGS[spelling](argument)
+
+    words = without_urls(f"No such command '{spelled}'. Not '{password}'.", ["tables", argument])
+
+    assert f":{quote(password, safe='')}@" not in words
+    assert spelled not in words
+    assert f"'{password}'" not in words
+    assert words.startswith("No such command '")
