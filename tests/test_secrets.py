@@ -434,6 +434,16 @@ def test_no_link_of_an_error_holds_a_secret(chain: str) -> None:
     assert type(CHAINS[chain]()[0]).__name__ in str(error)
 
 
+def test_what_was_being_handled_is_not_in_the_context() -> None:
+    """The driver's own error, with its secret, is not in the context of ours either, whichever call it was."""
+    engine = refusing(URL_, OSError(f"no login with {SECRET}"))
+    with pytest.raises(ReflectionError) as listed:
+        get_lazy_class(engine).list_tables()
+
+    assert SECRET not in said(listed.value)
+    assert listed.value.__context__ is None
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="groups are of Python 3.11")
 def test_no_member_of_a_group_holds_a_secret() -> None:
     """Nor does an error that is in a group, as those of concurrent connections are."""
