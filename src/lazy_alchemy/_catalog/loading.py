@@ -15,12 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from lazy_alchemy._catalog.connections import Loan, caller_loan, pooled_loan, savepoint
 from lazy_alchemy._catalog.databases import database_key, database_name
-from lazy_alchemy._catalog.failures import reflection_error
+from lazy_alchemy._catalog.failures import raise_alone, reflection_error, without_secrets
 from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
 from lazy_alchemy._concurrency.loops import in_thread
 from lazy_alchemy._drivers import gave_up_waiting
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._protocols import CacheEntry, TableKey
+from lazy_alchemy._secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -105,8 +106,7 @@ class Load:
             ):
                 return self._look_for(flight, cached, known, loan)
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._flight_failure(flight, error)
-            raise failure from failure.__cause__
+            raise_alone(self._flight_failure(flight, error))
 
     async def fly_async(self, engine: AsyncEngine, flight: Flight[Key, Outcome], known: Known) -> dict[Key, Outcome]:
         """Do as ``fly`` does, through ``engine``."""
@@ -122,8 +122,7 @@ class Load:
             async with engine.connect() as connection:
                 return await connection.run_sync(read)
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._flight_failure(flight, error)
-            raise failure from failure.__cause__
+            raise_alone(self._flight_failure(flight, error))
 
     def _look_for(
         self, flight: Flight[Key, Outcome], cached: Mapping[Key, Found], known: Known, loan: Loan
@@ -153,8 +152,7 @@ class Load:
             with caller_loan(connection) as loan:
                 return self._diverted(loan, self._look(loan, keys, known))
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._failure(keys, error)
-            raise failure from failure.__cause__
+            raise_alone(self._failure(keys, error))
 
     def names(self, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema``.
@@ -169,8 +167,7 @@ class Load:
             ):
                 return self._list(loan, schema)
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._list_failure(error)
-            raise failure from failure.__cause__
+            raise_alone(self._list_failure(error))
 
     async def names_async(self, engine: AsyncEngine, schema: str | None) -> Mapping[str, TableKind]:
         """Do as ``names`` does, through ``engine``."""
@@ -183,8 +180,7 @@ class Load:
             async with engine.connect() as connection:
                 return await connection.run_sync(read)
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._list_failure(error)
-            raise failure from failure.__cause__
+            raise_alone(self._list_failure(error))
 
     def _list(self, loan: Loan, schema: str | None) -> Mapping[str, TableKind]:
         with savepoint(loan.connection, foreign=loan.foreign):
@@ -220,8 +216,8 @@ class Load:
             return {}
         try:
             entries = self._cache.get_many([self._key(key) for key in keys])
-        except Exception:
-            logger.warning("The cache %r cannot be read; the database is asked", self._cache, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
+            self._warn_of_cache("cannot be read; the database is asked", error)
             return {}
         return {(key.schema, key.name): entry for key, entry in entries.items()}
 
@@ -236,8 +232,8 @@ class Load:
                     for key, (info, reflected_at) in infos.items()
                 }
             )
-        except Exception:
-            logger.warning("The cache %r cannot be written", self._cache, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
+            self._warn_of_cache("cannot be written", error)
 
     def discard(self, keys: Collection[Key] | None) -> None:
         """Delete ``keys`` from the cache; None stands for everything of this database."""
@@ -248,8 +244,14 @@ class Load:
                 self._cache.clear(self._database)
             else:
                 self._cache.discard([self._key(key) for key in keys])
-        except Exception:
-            logger.warning("The cache %r cannot be cleared", self._cache, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
+            self._warn_of_cache("cannot be cleared", error)
+
+    def _warn_of_cache(self, what: str, error: Exception) -> None:
+        engine = self._engine()
+        url = engine.url if engine is not None else None
+        shown = redact(_represented(self._cache), url, error)
+        logger.warning("The cache %s %s", shown, what, exc_info=without_secrets(error, url))
 
     def _key(self, key: Key) -> TableKey:
         return TableKey(self._database, *key)
@@ -400,10 +402,17 @@ def _concerns_all(error: BaseException | None) -> bool:
     return isinstance(error, DBAPIError) and (error.connection_invalidated or gave_up_waiting(error))
 
 
+def _represented(cache: Cache | None) -> str:
+    try:
+        return repr(cache)
+    except Exception:  # noqa: BLE001 - a cache that fails may also fail to say what it is
+        return object.__repr__(cache)
+
+
 def _require(argument: str, given: object, methods: Collection[str]) -> None:
     lacking = [method for method in methods if not callable(getattr(given, method, None))]
     if lacking or isinstance(given, type):
-        what = "the class itself" if isinstance(given, type) else repr(given)
+        what = "the class itself" if isinstance(given, type) else redact(repr(given))
         raise TypeError(f"{argument}= takes an object with the methods {', '.join(methods)}, not {what}")
 
 
