@@ -6,11 +6,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from lazy_alchemy._catalog.failures import without_secrets
 from lazy_alchemy._catalog.outcomes import Found, Key
 from lazy_alchemy._protocols import CacheEntry, TableKey
+from lazy_alchemy._secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from sqlalchemy import URL
 
     from lazy_alchemy._protocols import Cache
     from lazy_alchemy._schema.tables import TableInfo
@@ -23,10 +27,11 @@ logger = logging.getLogger("lazy_alchemy")
 class CachedTables:
     """The entries of one database in a Cache. Every method may do I/O."""
 
-    def __init__(self, cache: Cache, database: str) -> None:
-        """Use ``cache`` for the database with the key ``database``; see ``database_key``."""
+    def __init__(self, cache: Cache, database: str, url: URL) -> None:
+        """Use ``cache`` for the database at ``url`` with the key ``database``; see ``database_key``."""
         self._cache = cache
         self._database = database
+        self._url = url
 
     def get(self, not_before: Mapping[Key, float]) -> dict[Key, Found]:
         """Return the entries that are recent enough.
@@ -37,8 +42,8 @@ class CachedTables:
         now = time.time()
         try:
             entries = self._cache.get_many([self._key(key) for key in not_before])
-        except Exception:
-            logger.warning("The cache %r cannot be read; the database is asked", self._cache, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
+            self._warn("cannot be read; the database is asked", error)
             return {}
         found: dict[Key, Found] = {}
         for (_, schema, name), entry in entries.items():
@@ -58,8 +63,8 @@ class CachedTables:
                     for key, (info, reflected_at) in infos.items()
                 }
             )
-        except Exception:
-            logger.warning("The cache %r cannot be written", self._cache, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
+            self._warn("cannot be written", error)
 
     def discard(self, keys: Collection[Key] | None) -> None:
         """Delete the entries of ``keys``; None stands for everything of the database."""
@@ -68,8 +73,19 @@ class CachedTables:
                 self._cache.clear(self._database)
             else:
                 self._cache.discard([self._key(key) for key in keys])
-        except Exception:
-            logger.warning("The cache %r cannot be cleared", self._cache, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
+            self._warn("cannot be cleared", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        shown = redact(_represented(self._cache), self._url, error)
+        logger.warning("The cache %s %s", shown, what, exc_info=without_secrets(error, self._url))
 
     def _key(self, key: Key) -> TableKey:
         return TableKey(self._database, *key)
+
+
+def _represented(cache: Cache) -> str:
+    try:
+        return repr(cache)
+    except Exception:  # noqa: BLE001 - a cache that fails may also fail to say what it is
+        return object.__repr__(cache)

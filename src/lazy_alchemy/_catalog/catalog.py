@@ -21,6 +21,7 @@ from lazy_alchemy._catalog.reading import Reader
 from lazy_alchemy._catalog.requests import Request
 from lazy_alchemy._catalog.shelf import CacheInfo, Shelf
 from lazy_alchemy._errors import ReflectionError, TableNotFoundError
+from lazy_alchemy._secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -66,7 +67,7 @@ class Catalog:
         self._engine = weakref.ref(engine)
         self._shelf = Shelf(f"{engine.dialect.name}+{engine.dialect.driver}")
         self._reader = Reader(engine, reflector)
-        self._cached = None if cache is None else CachedTables(cache, database_key(engine, token))
+        self._cached = None if cache is None else CachedTables(cache, database_key(engine, token), engine.url)
         self._loads = Loads(engine, self._shelf, self._reader, self._cached, holders)
 
     @property
@@ -223,5 +224,5 @@ class Catalog:
 def _require(argument: str, given: object, methods: Collection[str]) -> None:
     lacking = [method for method in methods if not callable(getattr(given, method, None))]
     if lacking or isinstance(given, type):
-        what = "the class itself" if isinstance(given, type) else repr(given)
+        what = "the class itself" if isinstance(given, type) else redact(repr(given))
         raise TypeError(f"{argument}= takes an object with the methods {', '.join(methods)}, not {what}")

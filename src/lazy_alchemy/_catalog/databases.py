@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from lazy_alchemy._secrets import shown_database, shown_host
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import URL
@@ -16,8 +18,8 @@ def database_name(engine: Engine) -> str:
     """Return the name of the database in messages."""
     url = engine.url
     if url.get_backend_name() == "sqlite":
-        return url.database or ":memory:"
-    return url.database or url.host or url.get_backend_name()
+        return shown_database(url) or ":memory:"
+    return shown_database(url) or shown_host(url) or url.get_backend_name()
 
 
 # Query arguments of a URL that select the database or schema, and are not secret. The key has only a digest of them.
@@ -29,21 +31,22 @@ def database_key(engine: Engine, token: str) -> str:
 
     Args:
         engine: The engine.
-        token: An identifier of this engine. It stands for an in-memory SQLite database, which no URL names.
+        token: An identifier of this engine. It stands for an in-memory SQLite database, which no URL names, and for one
+            that cannot be named without a secret.
     """
     url = engine.url
     shown = f"{url.get_backend_name()}://"
     if url.username:
         shown += f"{url.username}@"
-    if url.host:
-        shown += url.host
+    shown += shown_host(url) or ""
     if url.port:
         shown += f":{url.port}"
-    shown += f"/{url.database or ''}"
+    shown += f"/{shown_database(url) or ''}"
     leading = sorted((name, value) for name, value in url.query.items() if name in _LEADS_TO)
     if leading:
         shown += f"?{hashlib.sha256(repr(leading).encode()).hexdigest()[:12]}"
-    if url.get_backend_name() == "sqlite" and _in_memory(url):
+    hides = (shown_host(url), shown_database(url)) != (url.host, url.database)
+    if hides or (url.get_backend_name() == "sqlite" and _in_memory(url)):
         shown += f"#{token}"
     return shown
 

@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from lazy_alchemy._catalog.failures import raise_alone
 from lazy_alchemy._catalog.pools import pool_capacity
 from lazy_alchemy._concurrency.flights import SingleFlight
 from lazy_alchemy._errors import ReflectionError
@@ -135,8 +136,7 @@ class Loads:
             outcome |= await way.read(self._reader.engine(), self.flights, partial(self._reader.read, take=take))
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             flight.begin()  # from here on no key is added
-            failure = self._reader.failure(flight.keys, error)
-            raise failure from failure.__cause__
+            raise_alone(self._reader.failure(flight.keys, error))
         return outcome
 
     def _arrive(self, flight: OneFlight, outcome: Mapping[Key, Outcome]) -> None:
@@ -189,8 +189,7 @@ class Loads:
                 read = partial(self._reader.names, schema=schema)
                 names = await way.read(self._reader.engine(), self.flights, read)
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self._reader.list_failure(error)
-            raise failure from failure.__cause__
+            raise_alone(self._reader.list_failure(error))
         finally:
             self.holders.stop_waiting(blocking=way.blocking)
         self._shelf.listed(schema, names)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lazy_alchemy._catalog.connections import Loan, caller_loan, pooled_loan, savepoint
 from lazy_alchemy._catalog.databases import database_name
-from lazy_alchemy._catalog.failures import reflection_error
+from lazy_alchemy._catalog.failures import raise_alone, reflection_error
 from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
 from lazy_alchemy._drivers import gave_up_waiting
 from lazy_alchemy._errors import ReflectionError
@@ -66,8 +66,7 @@ class Reader:
             with caller_loan(connection) as loan:
                 return self._diverted(loan, self._look(loan, keys, known))
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
-            failure = self.failure(keys, error)
-            raise failure from failure.__cause__
+            raise_alone(self.failure(keys, error))
 
     def names(self, connection: Connection, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema`` with their kinds, read on a connection of the pool."""

@@ -172,7 +172,7 @@ def _alternatives(backend: str, *, installed: bool = False) -> str:
 def _missing_driver(name: str, backend: str, error: ImportError) -> str:
     module = (error.name or "").partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or not module:
-        return f"The driver of {name} cannot be imported: {one_line(str(error))}"
+        return f"The driver of {name} cannot be imported: {one_line(redact(str(error)))}"
     line = f"The driver of {name} is not installed: pip install {_PACKAGES.get(module, module)!r}"
     others = _alternatives(backend, installed=True)
     return f"{line} (or use what is installed: {others})" if "://" in others else line
@@ -182,7 +182,7 @@ def _reason(error: BaseException, url: URL) -> str:
     """Return what the driver or the library said, in one line without a secret."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
-    return one_line(redact(_message(error), url)) or type(error).__name__
+    return one_line(redact(_message(error), url, error)) or type(error).__name__
 
 
 def _message(error: BaseException) -> str:

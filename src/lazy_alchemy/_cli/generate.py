@@ -19,6 +19,7 @@ from lazy_alchemy._cli.connect import CommandError, database, require_schema
 from lazy_alchemy._cli.module_file import ForeignFileError, differs, generate, require_own, write
 from lazy_alchemy._cli.text import one_line, printable
 from lazy_alchemy._errors import ModelError, TableNotFoundError
+from lazy_alchemy._secrets import redact
 from lazy_alchemy.emitters.source import Models, Target
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def generate_module(
             what would be written, and nothing is written in any case.
         TableNotFoundError: A table does not exist.
     """
+    if "://" in output:
+        raise CommandError("-o takes the name of a file, not a URL")
     path = None if output == "-" else Path(output)
     kinds: Any = _words(models, "--models", get_args(Models))  # Any: a list of literals, as checked
     known: Any = _words(target, "--target", get_args(Target))  # Any: likewise
@@ -130,7 +133,7 @@ def load_registry(text: str) -> LazyDBMeta:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise CommandError(f"{module_name} cannot be imported: {one_line(str(error))}") from None
+        raise CommandError(f"{module_name} cannot be imported: {one_line(redact(str(error)))}") from None
     except Exception as error:  # noqa: BLE001  a module may raise anything at all
         # Not the message: a module that connects may have the database's password in it.
         raise CommandError(f"{module_name} cannot be imported: it raises {type(error).__name__}") from None
