@@ -320,11 +320,11 @@ def test_a_long_text_takes_no_long_time(part: str) -> None:
     """A text of 20,000 characters is looked through in well under a second, whatever is repeated in it."""
     url = URL.create("postgresql", "u", "\\'\"\\'\\}}% ", "h", query={"token": "x/+=" * 500})
     text = part * (20_000 // len(part))
-    began = time.perf_counter()
+    began = time.thread_time()
 
     redact(text, url)
 
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 # -- Arguments that only the driver gets -------------------------------------------------------------------------------
