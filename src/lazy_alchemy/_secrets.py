@@ -161,7 +161,7 @@ def _of_argument(name: str, value: str) -> Iterator[str]:
     """Yield the secrets in one argument of a query or of a connection string."""
     name = re.sub(r"[\s_]", "", name.lower())
     shape = _HARMLESS.get(name)
-    if shape is not None and shape.fullmatch(value):
+    if shape is not None and re.fullmatch(shape, value, re.IGNORECASE):
         return
     if name == "options":
         yield from _of_options(value)
@@ -218,7 +218,7 @@ def _of_names(names: Mapping[Any, Any], *, deeper: bool) -> Iterator[str]:
 
 
 def _called_secret(name: object) -> bool:
-    return isinstance(name, str) and _SECRET_NAME.fullmatch(name) is not None
+    return isinstance(name, str) and re.fullmatch(_NAMES, name, re.IGNORECASE) is not None
 
 
 def _links(error: BaseException) -> list[BaseException]:
@@ -246,7 +246,7 @@ def _texts(error: BaseException) -> Iterator[str]:
 _FEW = 16
 _LONG = 4
 _LONGER_THAN_WORDS = 16
-_ONLY_WORDS = re.compile(r"""(?:[^\W\d]|[\s.,:;'"()/=-])+|[\d\s.,:/-]+""")
+_ONLY_WORDS = r"""(?:[^\W\d]|[\s.,:;'"()/=-])+|[\d\s.,:/-]+"""
 _CONTROL = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v", "\0": "0"}
 _ESCAPED = r"(?<=%[0-9A-Fa-f]{2})|(?<=\\[abfnrtv])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})"
 _OPENS = r"""(?<![^\s(\[{=:,/&?|<>]["'`])(?<![^\s"'`«“(\[{<=:,;/&?|@>])"""
@@ -259,7 +259,7 @@ def _is_long(value: str) -> bool:
 
 def _stands_out(value: str) -> bool:
     """Return whether ``value`` cannot be a part of the words and numbers of a message by chance."""
-    return len(value) >= _LONGER_THAN_WORDS or (_is_long(value) and not _ONLY_WORDS.fullmatch(value))
+    return len(value) >= _LONGER_THAN_WORDS or (_is_long(value) and not re.fullmatch(_ONLY_WORDS, value))
 
 
 def _pattern(value: str) -> str:
@@ -305,15 +305,15 @@ def _spelled(char: str, count: int) -> str:
     return f"(?:{'|'.join(ways)}){{{count},{most}}}{fewest}"
 
 
+# Patterns are compiled by ``re`` when they are first used: most programs never redact anything.
+
 # -- What a text itself calls a secret ---------------------------------------------------------------------------------
 
 _NAMES = (
     r"[\w.$-]*(?:password|passwd|passphrase|passcode|pwd|secret|token|credential|signature"
     r"|(?:api|access|account|private|shared|encryption|client|server)_?key)\w*|pass"
 )
-_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
-_NAMED = re.compile(
-    rf"""
+_NAMED = rf"""(?isx)
     (?<![\w.$-])(?:{_NAMES})
     (?: \s*(?:=|%3D)\s* | \\*["']\s*[:,]\s*(?=b?\\*["']) )
     (?! \*\*\* | b?\\*["']\*\*\* | \{{\*\*\* )
@@ -323,20 +323,15 @@ _NAMED = re.compile(
       | (?P<odbc>[^;&\n"']+) (?=;\s*\w[\w\ ]*=)
       | (?P<word>[^\s;&]*[^\s;&"')\]}}>,.] | [^\s;&]+)
     )
-    """,
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
+    """
 # The lengths are bounded so that the time that a text takes goes with its length alone.
-_USERINFO = re.compile(
-    r"""(?:\b[A-Za-z][\w+.-]{1,40}:/{1,2}|//)[^\s/:@'"]{0,255}:(?!\*\*\*@)(?P<userinfo>[^\s'"]{1,4096})@""",
-    re.IGNORECASE,
-)
+_USERINFO = r"""(?i)(?:\b[A-Za-z][\w+.-]{1,40}:/{1,2}|//)[^\s/:@'"]{0,255}:(?!\*\*\*@)(?P<userinfo>[^\s'"]{1,4096})@"""
 
 
 def _without_named(text: str) -> str:
     """Return ``text`` without what stands where a URL has a password, or after the name of one."""
     for pattern in (_USERINFO, _NAMED):
-        text = pattern.sub(_masked, text)
+        text = re.sub(pattern, _masked, text)
     return text
 
 
@@ -348,9 +343,9 @@ def _masked(found: re.Match[str]) -> str:
 def _named_in(text: str) -> Iterator[str]:
     """Yield the secrets of a short text that is a URL or a connection string."""
     if len(text) <= _LONGEST_CONNECTION_STRING:
-        for found in _USERINFO.finditer(text):
+        for found in re.finditer(_USERINFO, text):
             yield unquote(found["userinfo"])
-        for found in _NAMED.finditer(text):
+        for found in re.finditer(_NAMED, text):
             value = found[found.lastgroup or 0]
             yield _bare(value) if found.lastgroup != "braced" else value.replace("}}", "}")
 
@@ -367,7 +362,7 @@ def _bare(value: str) -> str:
 
 _CONNECTION_STRINGS = frozenset({"odbcconnect", "dsn", "conninfo", "connectionstring"})
 _HARMLESS = {
-    name: re.compile(shape, re.IGNORECASE)
+    name: shape
     for shape, names in {
         r"[+-]?\d{1,10}(?:\.\d+)?(?:,\d{1,10})*": (
             "port connecttimeout timeout commandtimeout readtimeout writetimeout querytimeout logintimeout keepalives"
