@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import ReflectedTable
 from lazy_alchemy.emitters._fields.fields import model_fields
-from lazy_alchemy.emitters._fields.names import class_name
+from lazy_alchemy.emitters._fields.names import as_identifier, can_be_attribute, class_name
 from lazy_alchemy.emitters._fields.python_types import TypeMap, database_name
 from lazy_alchemy.emitters._fields.user_types import spelling
 from lazy_alchemy.emitters._source.classes import columns_class, model_class, sqlmodel_class
@@ -290,27 +290,19 @@ def _registry_class(registry: _Registry, declared: Sequence[_Declared], scope: M
 
 def _attributes(tables: Sequence[str]) -> dict[str, str]:
     """Return the attribute of each table: its own name, wherever that can be one; of no other table's making."""
-    taken = {table for table in tables if _can_be_attribute(table)}
+    taken = {table for table in tables if _is_attribute(table)}
     result: dict[str, str] = {}
     for table in tables:
         if table in taken:
             result[table] = table
             continue
-        text = "".join(
-            character if f"a{character}".isidentifier() else "_" for character in unicodedata.normalize("NFKC", table)
-        ).lstrip("_")
+        text = as_identifier(unicodedata.normalize("NFKC", table)).lstrip("_")
         wanted = text if text[:1].isidentifier() else f"table_{text}".rstrip("_")
-        wanted = wanted if _can_be_attribute(wanted) else f"{wanted}_"
+        wanted = wanted if _is_attribute(wanted) else f"{wanted}_"
         result[table] = distinct(wanted, table, taken)
         taken.add(result[table])
     return result
 
 
-def _can_be_attribute(name: str) -> bool:
-    return (
-        name.isidentifier()
-        and unicodedata.is_normalized("NFKC", name)
-        and not name.startswith("_")
-        and not keyword.iskeyword(name)
-        and name not in _HIDING
-    )
+def _is_attribute(name: str) -> bool:
+    return can_be_attribute(name) and name not in _HIDING

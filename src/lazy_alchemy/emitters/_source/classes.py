@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import keyword
 import types
-import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import JsonValue
@@ -12,6 +10,7 @@ from sqlalchemy import types as sqltypes
 
 from lazy_alchemy.emitters._columns.annotations import Annotations
 from lazy_alchemy.emitters._columns.limits import Limits
+from lazy_alchemy.emitters._fields.names import can_be_attribute
 from lazy_alchemy.emitters._fields.python_types import TypeMap
 from lazy_alchemy.emitters._source.layout import call, class_header, docstring, field, fits, string, subscript
 from lazy_alchemy.emitters._source.types import ModuleScope, Scope
@@ -98,13 +97,7 @@ def _signature(key: str, returned: str) -> Iterator[str]:
 
 
 def _is_attribute(name: str) -> bool:
-    return (
-        name.isidentifier()
-        and unicodedata.is_normalized("NFKC", name)
-        and not name.startswith("_")
-        and not keyword.iskeyword(name)
-        and name not in _COLLECTION
-    )
+    return can_be_attribute(name) and name not in _COLLECTION
 
 
 def model_class(
