@@ -15,7 +15,8 @@ from lazy_alchemy._errors import ModelError
 from lazy_alchemy.emitters._fields.fields import model_fields
 from lazy_alchemy.emitters._mapped.arguments import key_columns
 from lazy_alchemy.emitters._mapped.listeners import listen
-from lazy_alchemy.emitters.bases import MappedModel, column_name
+from lazy_alchemy.emitters._values.inputs import column_name
+from lazy_alchemy.emitters.bases import MappedModel
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -67,7 +67,7 @@ class Check:
 
 @dataclass(frozen=True)
 class NotNull:
-    """A field that need not be given and cannot be null: None is there only as the default."""
+    """A field that may be left out and cannot be null: None is there only as the default, be it in the type or not."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Refuse None, which defaults are not validated against, and dump it where it is the default."""
@@ -77,8 +77,11 @@ class NotNull:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe the type without null."""
-        function: Any = schema  # Any: which of the many kinds of core schema is known by what made it
-        return handler(function["schema"]["schema"])
+        described: Any = schema  # Any: which of the many kinds of core schema it is its ``type`` says
+        described = described["schema"]
+        while described["type"] == "nullable":
+            described = described["schema"]
+        return handler(described)
 
 
 def _refuse_none(value: Any) -> Any:
