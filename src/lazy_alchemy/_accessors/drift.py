@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 import types
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ForwardRef, Literal, get_args, get_origin, get_type_hints
 
 from sqlalchemy import Column
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from typing_extensions import get_overloads
 
 from lazy_alchemy._accessors.type_arguments import Unresolved, declared_columns, evaluate, own_annotations
-from lazy_alchemy._errors import DriftError, DriftWarning
+from lazy_alchemy._errors import DriftError, DriftWarning, callers_level
+from lazy_alchemy.emitters._fields.unions import union_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "compare", "differences", "outgrown"]
 
-_PACKAGE = str(Path(__file__).parent)
 _UNKNOWN: Any = object()  # Any: it stands where the type of a column does
 _REMEDY = "rows have other types than __row_pos__ says until it is generated anew"
 
@@ -78,7 +76,7 @@ def compare(table: Table, declared: LazyTable[Any, Any, Any], on_drift: OnDrift)
     lines.append("Correct the annotations, or write them anew with `lazy-alchemy generate`.")
     if on_drift == "raise" and not all(difference.is_extra for difference in found):
         raise DriftError("\n".join(lines))
-    warnings.warn("\n".join(lines), DriftWarning, stacklevel=_outside())
+    warnings.warn("\n".join(lines), DriftWarning, stacklevel=callers_level())
 
 
 def differences(table: Table, columns: type[Any]) -> list[Difference]:
@@ -143,7 +141,7 @@ def _spelled(limits: dict[str, str]) -> str:
 
 
 def _of_types(name: str, declared: Any, field: ModelField) -> Iterator[Difference]:
-    members = _members(declared)
+    members = union_members(declared)
     if any(member is Any or member is object or member is _json_value() for member in members):
         return
     plain = [member for member in members if member is not type(None)]
@@ -152,7 +150,7 @@ def _of_types(name: str, declared: Any, field: ModelField) -> Iterator[Differenc
         yield Difference(name, f"is declared as {_shown(declared)} and may be NULL")
     elif not nullable and type(None) in members:
         yield Difference(name, f"is declared as {_shown(declared)} and is NOT NULL")
-    if real is not Any and not all(_accepted(member, plain) for member in _members(real)):
+    if real is not Any and not all(_accepted(member, plain) for member in union_members(real)):
         yield Difference(name, f"is declared as {_shown(declared)} and is {_shown(field.row_type)}")
 
 
@@ -207,15 +205,6 @@ def _json_value() -> object:
     return getattr(sys.modules.get("pydantic"), "JsonValue", None)
 
 
-def _members(type_: Any) -> list[Any]:
-    """Return what a union is of; any other type by itself."""
-    if get_origin(type_) is Annotated:
-        return _members(get_args(type_)[0])
-    if get_origin(type_) in (Union, types.UnionType):
-        return [member for part in get_args(type_) for member in _members(part)]
-    return [type(None) if type_ is None else type_]
-
-
 def _accepted(real: Any, declared: list[Any]) -> bool:
     """Return whether a value of the type ``real`` is of one of the types ``declared``, which may be wider."""
     return any(_is_of(real, one) for one in declared)
@@ -231,7 +220,9 @@ def _is_of(real: Any, declared: Any) -> bool:
     if get_args(real) and get_origin(real) is _class(declared):
         # Of a list with NULLs in it PostgreSQL cannot say that it has none: who declares it so is believed.
         pairs = zip(get_args(real), get_args(declared), strict=False)
-        return all(_accepted(m, [*_members(other), type(None)]) for one, other in pairs for m in _members(one))
+        return all(
+            _accepted(m, [*union_members(other), type(None)]) for one, other in pairs for m in union_members(one)
+        )
     return False  # and not by inheritance: a datetime is no date, and a bool no int, to whoever computes with it
 
 
@@ -245,9 +236,9 @@ def _as(type_: Any) -> str:
 
 
 def _shown(type_: Any) -> str:
-    members = _members(type_)
+    members = union_members(type_)
     if len(members) > 1:
-        return " | ".join(map(_shown, sorted(members, key=lambda member: member is type(None))))
+        return " | ".join(map(_shown, members))
     if members[0] is type(None):
         return "None"
     return members[0].__name__ if type(members[0]) is type else str(members[0]).replace("typing.", "")
@@ -335,11 +326,3 @@ def _of_overload(overload: Any, cls: type[Any]) -> Iterator[tuple[str, Any]]:
 def _holding(annotation: Any, cls: type[Any]) -> type[Any]:
     """Make a class with the one annotation ``key``, which Python evaluates in the module of ``cls``."""
     return type("_Key", (), {"__annotations__": {"key": annotation}, "__module__": cls.__module__})
-
-
-def _outside() -> int:
-    """Return the ``stacklevel`` of the first caller outside of the package."""
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    return max(level - 1, 1)

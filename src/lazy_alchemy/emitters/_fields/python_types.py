@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import inspect
 import ipaddress
 import types
 import uuid
@@ -18,7 +17,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
-from lazy_alchemy._errors import ModelError, UnknownTypeWarning
+from lazy_alchemy._errors import ModelError, UnknownTypeWarning, callers_level
 from lazy_alchemy._reflected import column_infos
 from lazy_alchemy.emitters._fields.user_types import OwnTypes, checked_type, spelling
 
@@ -270,14 +269,5 @@ _warned: weakref.WeakKeyDictionary[Table, set[str]] = weakref.WeakKeyDictionary(
 def _warn_once(message: str, column: Column[Any], table: Table) -> None:
     columns = _warned.setdefault(table, set())
     if str(column.name) not in columns:
-        warnings.warn(message, UnknownTypeWarning, stacklevel=_callers_level())
+        warnings.warn(message, UnknownTypeWarning, stacklevel=callers_level())
         columns.add(str(column.name))
-
-
-def _callers_level() -> int:
-    """Return the ``stacklevel`` at which whoever asked for a model called this package."""
-    package = __name__.partition(".")[0]
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level
