@@ -16,6 +16,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 
 from lazy_alchemy._reflected import dialect_of, driver_of
+from lazy_alchemy.emitters._columns.drivers import time_checks
 from lazy_alchemy.emitters._fields.python_types import database_name, is_mysql_boolean
 from lazy_alchemy.emitters._values.arrays import rectangular
 from lazy_alchemy.emitters._values.charsets import charset_of_collation
@@ -33,7 +34,6 @@ from lazy_alchemy.emitters._values.texts import (
 from lazy_alchemy.emitters._values.times import (
     Duration,
     OffsetTime,
-    finite,
     storable_datetime,
     storable_time,
     with_offset,
@@ -279,8 +279,7 @@ class Limits:
         yield _AWARE if zone else _NAIVE
         if self.dialect == "postgresql":
             yield Check(storable_datetime(getattr(type_, "precision", None)))
-            if self.driver == "asyncpg":
-                yield Check(finite)
+            yield from time_checks(self.driver)
         if isinstance(type_, mysql.TIMESTAMP):
             yield Field(ge=_FIRST_TIMESTAMP, lt=_LAST_TIMESTAMP)
 
@@ -310,8 +309,8 @@ class Limits:
             if self.sent:
                 yield Check(storable_pairs)
         elif isinstance(type_, sqltypes.Date):
-            if self.sent and self.driver == "asyncpg":
-                yield Check(finite)
+            if self.sent:
+                yield from time_checks(self.driver)
         elif isinstance(type_, postgresql.INTERVAL):
             yield Duration(type_.precision, type_.fields) if self.sent else Duration()
         elif isinstance(type_, sqltypes.NullType):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 __all__ = [
+    "MULTIRANGES",
+    "RANGES",
     "TypeMap",
     "Unknown",
     "base_of",
@@ -81,6 +83,9 @@ _RANGE_BOUNDS: tuple[tuple[type[Any], type[Any], TypeEngine[Any]], ...] = (
     (postgresql.TSRANGE, postgresql.TSMULTIRANGE, sqltypes.TIMESTAMP()),
     (postgresql.TSTZRANGE, postgresql.TSTZMULTIRANGE, sqltypes.TIMESTAMP(timezone=True)),
 )
+
+RANGES = tuple(one for one, _, _ in _RANGE_BOUNDS)
+MULTIRANGES = tuple(many for _, many, _ in _RANGE_BOUNDS)
 
 # What a type outside the table may say of itself and be believed. SQLAlchemy's defaults mean "unknown" and are not
 # here: ``object`` (2.1), and ``dict`` for JSON (2.0).

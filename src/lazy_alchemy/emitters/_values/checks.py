@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Check", "NotNull", "not_sent", "refusal", "same"]
+__all__ = ["Check", "NotNull", "refusal", "same"]
 
 
 def refusal(kind: str, message: str) -> PydanticCustomError:
@@ -29,11 +29,6 @@ def refusal(kind: str, message: str) -> PydanticCustomError:
 def same(value: Any) -> Any:
     """Return ``value``: for a schema of its own that validates as another does."""
     return value
-
-
-def not_sent(_: Any) -> Any:
-    """Refuse any value, of a type that the database's driver does not send."""
-    raise refusal("not_sent", "The driver of the database does not send values of the column's type")
 
 
 @dataclass(frozen=True)
