@@ -12,6 +12,7 @@ from sqlalchemy.exc import NoReferenceError
 
 from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import ReflectedTable
+from lazy_alchemy.emitters._mapped.relationships import unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,8 +176,6 @@ def key_columns(table: Table, names: tuple[str, ...], call: str, *, related: boo
 
 def _likely_key(table: Table, *, is_view: bool) -> tuple[str, ...]:
     """Return what the message proposes: a unique NOT NULL key, or all that is NOT NULL; of a view nobody knows it."""
-    from lazy_alchemy.emitters._mapped.relationships import unique_keys
-
     unique = sorted(
         (
             tuple(str(column.name) for column in table.columns if column in key)
