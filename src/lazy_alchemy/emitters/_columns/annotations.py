@@ -24,7 +24,8 @@ from lazy_alchemy.emitters._columns.drivers import (
     is_unsent_array,
     item_checks,
 )
-from lazy_alchemy.emitters._columns.limits import Limits, most_bytes
+from lazy_alchemy.emitters._columns.number_limits import is_sent_as_float
+from lazy_alchemy.emitters._columns.text_limits import most_bytes
 from lazy_alchemy.emitters._fields.python_types import TypeMap, base_of, forbids_null, is_mysql_boolean, range_bound
 from lazy_alchemy.emitters._fields.user_types import spelling
 from lazy_alchemy.emitters._values.arrays import FlatArray, NestedArray
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.types import TypeEngine
 
+    from lazy_alchemy.emitters._columns.limits import Limits
     from lazy_alchemy.emitters._fields.fields import ModelField
 
 __all__ = ["Annotations"]
@@ -101,7 +103,7 @@ class Annotations:
         python = self.map.python_type(type_) if python is None else python
         if python is bytes:
             return Annotated[bytes, Base64(self._most_bytes(type_))]
-        if python is Decimal and self.limits.is_sent_as_float(type_):
+        if python is Decimal and is_sent_as_float(type_, self.limits.dialect, sent=self.limits.sent):
             python = float
         if is_mysql_boolean(type_):
             return bool if self.limits.sent else Annotated[bool, MySQLBoolean()]
