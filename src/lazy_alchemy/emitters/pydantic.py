@@ -14,7 +14,7 @@ from lazy_alchemy.emitters._columns.limits import Limits
 from lazy_alchemy.emitters._fields.fields import ModelField, model_fields
 from lazy_alchemy.emitters._fields.names import class_name
 from lazy_alchemy.emitters._fields.python_types import TypeMap, Unknown
-from lazy_alchemy.emitters._fields.user_types import OwnTypes
+from lazy_alchemy.emitters._fields.user_types import UserTypes
 from lazy_alchemy.emitters._values.checks import NotNull
 from lazy_alchemy.emitters._values.inputs import readable
 
@@ -81,7 +81,7 @@ class PydanticEmitter:
     """
 
     shape: Shape = "row"
-    types: Mapping[type[TypeEngine[Any]] | str, Any] = field(default_factory=OwnTypes, kw_only=True)
+    types: Mapping[type[TypeEngine[Any]] | str, Any] = field(default_factory=UserTypes, kw_only=True)
     unknown: Unknown | None = field(default=None, kw_only=True)
     strict: bool = field(default=False, kw_only=True)
 
@@ -94,8 +94,8 @@ class PydanticEmitter:
         given: Any = self.types  # Any: whatever a caller without a type checker gives
         if not isinstance(given, Mapping):
             raise TypeError(f"types={given!r} is not a mapping from SQL types to Python types.")
-        if not isinstance(given, OwnTypes):
-            object.__setattr__(self, "types", OwnTypes(self.types))
+        if not isinstance(given, UserTypes):
+            object.__setattr__(self, "types", UserTypes(self.types))
 
     def emit(self, table: Table) -> type[BaseModel]:
         """Return a new model class of ``table``; no I/O.
@@ -103,7 +103,7 @@ class PydanticEmitter:
         Raises:
             ModelError: Nobody knows the type of a column, and ``strict`` is set.
         """
-        types = TypeMap(OwnTypes(self.types), self.unknown, self.strict)
+        types = TypeMap(UserTypes(self.types), self.unknown, self.strict)
         fields = [field for field in model_fields(table, types) if self._has(field)]
         limits = Limits.for_values_from(table) if self.shape == "row" else Limits.for_values_in(table)
         annotations = Annotations(types, limits)

@@ -17,7 +17,7 @@ from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import ReflectedTable
 from lazy_alchemy.emitters._fields.fields import model_fields
 from lazy_alchemy.emitters._fields.names import class_name
-from lazy_alchemy.emitters._fields.python_types import TypeMap, database_name
+from lazy_alchemy.emitters._fields.python_types import TypeMap, database_type_name
 from lazy_alchemy.emitters._fields.user_types import spelling
 from lazy_alchemy.emitters._source.classes import columns_class, model_class, sqlmodel_class
 from lazy_alchemy.emitters._source.layout import docstring
@@ -160,7 +160,7 @@ def _types(table: Table, unknown: Callable[[str], object] | None) -> TypeMap:
 
     def is_any(column: Column[Any]) -> Any:  # Any: a type, as whoever is asked for one may give it
         if unknown is not None:
-            name = database_name(column, table) or spelling(column.type)
+            name = database_type_name(column, table) or spelling(column.type)
             where = f"column {str(column.name)!r} of table {table.fullname!r}"
             said = f"Nobody knows what the type {name!r} of {where} is in Python"
             unknown(f"{said}: it is object in the columns class, and Any in models.")

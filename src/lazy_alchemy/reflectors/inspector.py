@@ -21,7 +21,7 @@ from lazy_alchemy._schema.names import MYSQL, can_exist
 from lazy_alchemy._schema.tables import TableInfo, TableKind
 from lazy_alchemy.reflectors._batch import Batch
 from lazy_alchemy.reflectors._kinds import kinds_of, mysql_kinds, views
-from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy.reflectors._listeners import apply_listeners
 from lazy_alchemy.reflectors._mariadb import Definitions
 from lazy_alchemy.reflectors._proxy import ConnectionProxy
 from lazy_alchemy.reflectors._sqlite import SQLiteAnswers
@@ -58,10 +58,10 @@ class InspectorReflector:
         if not wanted:
             return {}  # SQLAlchemy would read an empty filter as "everything"
         if dialect == "sqlite":
-            return heard(connection, _reflect_sqlite(connection, wanted, schema))
+            return apply_listeners(connection, _reflect_sqlite(connection, wanted, schema))
         if dialect in MYSQL:
             with suppress(_DeniedError):
-                return heard(connection, _reflect_shown(connection, wanted, schema))
+                return apply_listeners(connection, _reflect_mysql(connection, wanted, schema))
         inspector = inspect(connection)
         known = kinds_of(connection, wanted, schema)
         kinds = dict.fromkeys(wanted, TableKind.TABLE) | views(inspector, schema) if known is None else known
@@ -71,7 +71,7 @@ class InspectorReflector:
         facts = Batch(_inspected(inspector), wanted, schema)
         facts.name_unknown_types(connection)
         facts.complete_domains(connection)
-        return heard(connection, _tables(facts, connection, kinds))
+        return apply_listeners(connection, _tables(facts, connection, kinds))
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
         """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""
@@ -202,7 +202,7 @@ class _DeniedError(Exception):
     """The user may not see the definition of some name, which may be because there is none."""
 
 
-def _reflect_shown(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
+def _reflect_mysql(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
     """Return what MariaDB or MySQL shows of the ``wanted`` names; one round trip each, and another for a view.
 
     Raises:

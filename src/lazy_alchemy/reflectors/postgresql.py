@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from lazy_alchemy._drivers import autocommits, error_code
 from lazy_alchemy._schema.names import can_exist
-from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy.reflectors._listeners import apply_listeners
 from lazy_alchemy.reflectors._postgresql.statement import OLDEST, read
 from lazy_alchemy.reflectors._postgresql.tables import Tables
 from lazy_alchemy.reflectors._postgresql.types import TypesOf, UncertainError, UnsettledError
@@ -94,7 +94,7 @@ class PostgresReflector(InspectorReflector):
             uncertain, wanted = _tables(facts, wanted, schema, connection.dialect, found)
             left.extend(uncertain)
         left.extend(wanted)
-        found.update(heard(connection, found))
+        found.update(apply_listeners(connection, found))
         if left:
             try:
                 found.update(super().reflect(connection, left, schema=schema))

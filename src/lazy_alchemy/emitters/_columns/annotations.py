@@ -74,12 +74,12 @@ class Annotations:
             in_domain: Whether it is a domain's base, whose values SQLAlchemy leaves as they are.
             in_array: Whether it is of the items of an array, be it as a domain's base.
         """
-        own = self.map.own.find(type_)
-        if own is not ...:
-            return own
+        given = self.map.user_types.find(type_)
+        if given is not ...:
+            return given
         if isinstance(type_, postgresql.DOMAIN):
             base = self.of(type_.data_type, in_domain=True, in_array=in_array)
-            if not self.limits.sent or self._is_own(type_.data_type):
+            if not self.limits.sent or self._is_given_by_user(type_.data_type):
                 return base
             unsent = not in_array and is_unsent(type_.data_type, self.limits.driver, in_domain=True)
             return Annotated[base, UNSENT] if unsent else narrowed(base, type_)
@@ -123,11 +123,11 @@ class Annotations:
             found = (*found, HstoreText())
         return _annotated(python, found)
 
-    def _is_own(self, type_: TypeEngine[Any]) -> bool:
+    def _is_given_by_user(self, type_: TypeEngine[Any]) -> bool:
         """Return whether the user said what a domain's base is, so that nothing is to be added to it."""
-        if self.map.own.find(type_) is not ...:
+        if self.map.user_types.find(type_) is not ...:
             return True
-        return isinstance(type_, postgresql.DOMAIN) and self._is_own(type_.data_type)
+        return isinstance(type_, postgresql.DOMAIN) and self._is_given_by_user(type_.data_type)
 
     def _most_bytes(self, type_: TypeEngine[Any]) -> int | None:
         if self.limits.sent or self.limits.dialect == "mysql":
@@ -136,7 +136,7 @@ class Annotations:
 
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
         item = self.of(type_.item_type, in_domain=in_domain, in_array=True)
-        checked = self.limits.sent and not self._is_own(type_.item_type)
+        checked = self.limits.sent and not self._is_given_by_user(type_.item_type)
         if checked:
             item = _annotated(item, item_checks(type_.item_type, self.limits.driver))
         if checked and is_unsent_array(type_.item_type, self.limits.driver, in_domain=in_domain):

@@ -19,7 +19,7 @@ from lazy_alchemy._reflected import dialect_of, driver_of
 from lazy_alchemy.emitters._columns.drivers import time_checks
 from lazy_alchemy.emitters._columns.number_limits import float_limits, integer_limits, numeric_limits
 from lazy_alchemy.emitters._columns.text_limits import charset_of_table, text_limits
-from lazy_alchemy.emitters._fields.python_types import database_name
+from lazy_alchemy.emitters._fields.python_types import database_type_name
 from lazy_alchemy.emitters._values.arrays import rectangular
 from lazy_alchemy.emitters._values.checks import Check
 from lazy_alchemy.emitters._values.documents import JsonDocument
@@ -105,7 +105,7 @@ class Limits:
             # "No value was specified for the AUTO_INCREMENT column, so MySQL assigned sequence numbers automatically.
             # You can also explicitly assign 0 to the column" (MySQL Reference Manual, "Using AUTO_INCREMENT").
             return (Field(ge=1),)
-        name = (database_name(column, column.table) or "").lower() if self.sent else ""
+        name = (database_type_name(column, column.table) or "").lower() if self.sent else ""
         if version := _ADDRESSES.get(name):
             return (Check(storable_address(version)),)
         if name in _PARSED:
