@@ -1,8 +1,7 @@
 """What only one driver of PostgreSQL does: which values it does not send, sends or gives as text, or makes others of.
 
-SQLAlchemy leaves the values of a domain to the driver, and the items of many arrays. All was tried with psycopg,
-psycopg2, pg8000 and asyncpg: tests/emitters/test_drivers.py, test_domain_arrays.py and test_array_text.py. A driver
-that is None is not known, and what holds for any driver holds for it.
+SQLAlchemy leaves the values of a domain to the driver, and the items of many arrays. Each fact is tested with psycopg,
+psycopg2, pg8000 and asyncpg. Where the driver is not known, it is None, and only what holds for all of them is said.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ _UNSENT_BY: Mapping[str, _Facts] = {
     "psycopg2": (
         # It sends a list of these as ``text[]``, which PostgreSQL makes no domain over an array of them.
         ((*_ADDRESSES, *_BITS, *_PLAIN_TEXTS, *RANGES, *MULTIRANGES), _DOMAIN_OF_ARRAYS),
-        *([(_BITS, _ARRAY)] if _MAKES_BITS else []),  # of each character of the array's text it makes one
+        *([(_BITS, _ARRAY)] if _MAKES_BITS else []),  # SQLAlchemy makes one of each character of the text
     ),
     "pg8000": (
         (_HSTORE, _DOMAIN | _IN_ARRAYS),
