@@ -1,17 +1,29 @@
-"""Facts that only the database driver knows: whether a transaction is open, and what an error means.
+"""Facts that only the database driver knows: whether a transaction is open, what an error means, what its values are.
 
-No common interface covers them, so these functions read attributes that are specific to each driver.
+No common interface covers them, so these functions read attributes that are specific to each driver. Which values a
+driver does not take, and in which form it returns them, is in ``emitters/_columns/drivers.py``.
 """
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.exc import DBAPIError
 
-__all__ = ["autocommits", "end_transaction", "error_code", "gave_up_waiting", "in_transaction", "is_locked"]
+__all__ = [
+    "autocommits",
+    "end_transaction",
+    "error_code",
+    "gave_up_waiting",
+    "in_transaction",
+    "is_locked",
+    "plain_bits",
+    "plain_bytes",
+    "plain_interval",
+]
 
 
 def autocommits(connection: Connection) -> bool:
@@ -75,3 +87,28 @@ def gave_up_waiting(error: DBAPIError) -> bool:
 def is_locked(error: DBAPIError) -> bool:
     """Return whether SQLite timed out waiting for another connection's lock."""
     return error.orig is not None and "locked" in str(error.orig)
+
+
+# -- Values of a class that one driver alone has, as Python has them. Any: whatever value a model is given, which else
+# stays as it is
+
+
+def plain_bytes(value: Any) -> Any:
+    """Return what psycopg2 has for the bytes of a domain as bytes."""
+    return value.tobytes() if isinstance(value, memoryview) else value
+
+
+def plain_bits(value: Any) -> Any:
+    """Return what asyncpg has for a bit string as text without the groups that it makes of the digits."""
+    as_string: Any = getattr(value, "as_string", None)
+    return as_string().replace(" ", "") if as_string is not None else value
+
+
+def plain_interval(value: Any) -> Any:
+    """Return what pg8000 has for an interval with months as a timedelta of the length that other drivers give it."""
+    if type(value).__name__ != "PGInterval":
+        return value
+    interval = value.normalize()
+    years, months = divmod(abs(interval.months), 12)
+    days = years * 365 + months * 30
+    return datetime.timedelta(interval.days + (days if interval.months > 0 else -days), interval.seconds)

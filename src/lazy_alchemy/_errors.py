@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ __all__ = [
     "ReflectionError",
     "TableNotFoundError",
     "UnknownTypeWarning",
+    "callers_level",
 ]
 
 
@@ -116,3 +118,12 @@ class DriftWarning(UserWarning):
 
 class UnknownTypeWarning(UserWarning):
     """A column's SQL type has no known Python type, so its field is ``Any``. The message says what to do."""
+
+
+def callers_level() -> int:
+    """Return the ``stacklevel`` at which a warning names the line that called this package."""
+    package = __name__.partition(".")[0]
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 import types
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ForwardRef, Literal, get_args, get_origin, get_type_hints
 
 from sqlalchemy import Column
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from typing_extensions import get_overloads
 
 from lazy_alchemy._accessors.type_arguments import Unresolved, declared_columns, evaluate, own_annotations
-from lazy_alchemy._errors import DriftError, DriftWarning
+from lazy_alchemy._errors import DriftError, DriftWarning, callers_level
+from lazy_alchemy.emitters._fields.unions import union_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "compare", "differences", "limit_differences"]
 
-_PACKAGE = str(Path(__file__).parent)
 _UNKNOWN: Any = object()  # Any: it takes the place of a column's type
 _REMEDY = "rows do not have the types of __row_pos__ until it is generated again"
 
@@ -78,7 +76,7 @@ def compare(table: Table, declared: LazyTable[Any, Any, Any], on_drift: OnDrift)
     lines.append("Correct the annotations, or generate them again with `lazy-alchemy generate`.")
     if on_drift == "raise" and not all(difference.is_extra for difference in found):
         raise DriftError("\n".join(lines))
-    warnings.warn("\n".join(lines), DriftWarning, stacklevel=_user_stacklevel())
+    warnings.warn("\n".join(lines), DriftWarning, stacklevel=callers_level())
 
 
 def differences(table: Table, columns: type[Any]) -> list[Difference]:
@@ -139,7 +137,7 @@ def _limits_text(limits: dict[str, str]) -> str:
 
 
 def _type_differences(name: str, declared: Any, field: ModelField) -> Iterator[Difference]:
-    members = _members(declared)
+    members = union_members(declared)
     if any(member is Any or member is object or member is _json_value() for member in members):
         return
     plain = [member for member in members if member is not type(None)]
@@ -148,7 +146,7 @@ def _type_differences(name: str, declared: Any, field: ModelField) -> Iterator[D
         yield Difference(name, f"is declared as {_spelled(declared)} but may be NULL")
     elif not nullable and type(None) in members:
         yield Difference(name, f"is declared as {_spelled(declared)} but is NOT NULL")
-    if real is not Any and not all(_accepted(member, plain) for member in _members(real)):
+    if real is not Any and not all(_accepted(member, plain) for member in union_members(real)):
         yield Difference(name, f"is declared as {_spelled(declared)} but is {_spelled(field.row_type)}")
 
 
@@ -203,15 +201,6 @@ def _json_value() -> object:
     return getattr(sys.modules.get("pydantic"), "JsonValue", None)
 
 
-def _members(type_: Any) -> list[Any]:
-    """Return the members of a union; of any other type, the type itself."""
-    if get_origin(type_) is Annotated:
-        return _members(get_args(type_)[0])
-    if get_origin(type_) in (Union, types.UnionType):
-        return [member for part in get_args(type_) for member in _members(part)]
-    return [type(None) if type_ is None else type_]
-
-
 def _accepted(real: Any, declared: list[Any]) -> bool:
     """Return whether each value of type ``real`` has one of the types ``declared``, which may be wider."""
     return any(_is_of(real, one) for one in declared)
@@ -227,7 +216,9 @@ def _is_of(real: Any, declared: Any) -> bool:
     if get_args(real) and get_origin(real) is _class(declared):
         # An array in PostgreSQL cannot exclude NULLs: a declaration that does so is believed.
         pairs = zip(get_args(real), get_args(declared), strict=False)
-        return all(_accepted(m, [*_members(other), type(None)]) for one, other in pairs for m in _members(one))
+        return all(
+            _accepted(m, [*union_members(other), type(None)]) for one, other in pairs for m in union_members(one)
+        )
     return False  # inheritance does not count: calculations treat a datetime unlike a date, and a bool unlike an int
 
 
@@ -241,9 +232,9 @@ def _as_type(type_: Any) -> str:
 
 
 def _spelled(type_: Any) -> str:
-    members = _members(type_)
+    members = union_members(type_)
     if len(members) > 1:
-        return " | ".join(map(_spelled, sorted(members, key=lambda member: member is type(None))))
+        return " | ".join(map(_spelled, members))
     if members[0] is type(None):
         return "None"
     return members[0].__name__ if type(members[0]) is type else str(members[0]).replace("typing.", "")
@@ -331,11 +322,3 @@ def _overload_columns(overload: Any, cls: type[Any]) -> Iterator[tuple[str, Any]
 def _class_with_key(annotation: Any, cls: type[Any]) -> type[Any]:
     """Return a class with the single annotation ``key``, which Python evaluates in the module of ``cls``."""
     return type("_Key", (), {"__annotations__": {"key": annotation}, "__module__": cls.__module__})
-
-
-def _user_stacklevel() -> int:
-    """Return the ``stacklevel`` of the first caller outside of this package."""
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    return max(level - 1, 1)
