@@ -12,6 +12,7 @@ from .test_floors import FLOORS, INNER, SOURCE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
+CONTRIBUTING = ROOT / "docs" / "contributing.md"
 PAGES = [ROOT / "README.md", ROOT / "typecheck" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*(/|\.(py|pyi|md|toml))")
@@ -123,8 +124,9 @@ def test_its_tests_exist(text: str) -> None:
 
 
 def test_its_paths_exist(text: str) -> None:
-    """Every path that the page names is one of the source or of the repository."""
+    """Every path that the page names, or docs/contributing.md, is one of the source or of the repository."""
     assert set() == _unknown_paths(text)
+    assert set() == _unknown_paths(_read(CONTRIBUTING))
     assert {"_catalog/shelf.py", "_attic/"} == _unknown_paths("`_catalog/shelf.py` `_attic/` `_catalog/` `_tables.py`")
 
 
