@@ -70,8 +70,8 @@ def test_differences_are_listed(shop: Database) -> None:
     assert (
         "open_orders (AppDB.open_orders: OpenOrdersColumns): no such table\n"
         "preload (AppDB.preload_: PreloadColumns):\n"
-        "  'message' is declared as str | None and does not exist\n"
-        "  'text' is not declared, and is int\n"
+        "  'message' is declared as str | None but does not exist\n"
+        "  'text' is not declared; it is int\n"
         "5 tables declared, 2 not as declared.\n"
     ) == result.stdout
     assert ("", 1) == (result.stderr, result.exit_code)
@@ -94,9 +94,9 @@ def test_changed_lengths_are_listed(db: Database, tmp_path: Path, monkeypatch: p
 
     said = [
         "notes (AppDB.notes: NotesColumns):",
-        "  'note' is declared with max_length=10 and has max_length=20",
-        "  'price' is declared with max_digits=8, decimal_places=2 and has max_digits=9, decimal_places=2",
-        *(["  'data' is declared with max_length=9 and has max_length=5"] if db.is_mariadb else []),
+        "  'note' is declared with max_length=10 but has max_length=20",
+        "  'price' is declared with max_digits=8, decimal_places=2 but has max_digits=9, decimal_places=2",
+        *(["  'data' is declared with max_length=9 but has max_length=5"] if db.is_mariadb else []),
         "1 table declared, 1 not as declared.",
     ]
     assert (said, 1) == (result.stdout.splitlines(), result.exit_code)
@@ -113,8 +113,8 @@ def test_changed_order_is_listed(db: Database, tmp_path: Path, monkeypatch: pyte
 
     assert (
         "ord (AppDB.ord: OrdColumns):\n"
-        "  'b' stands before 'a', and is declared after it:"
-        " rows have other types than __row_pos__ says until it is generated anew\n"
+        "  'b' comes before 'a' but is declared after it:"
+        " rows do not have the types of __row_pos__ until it is generated again\n"
         "1 table declared, 1 not as declared.\n"
     ) == result.stdout
     assert 1 == result.exit_code
@@ -126,7 +126,7 @@ def test_extra_columns_alone_do_not_fail(shop: Database) -> None:
     result = invoke("check", url_of(shop), "generated_db:AppDB")
 
     assert (
-        "preload (AppDB.preload_: PreloadColumns):\n  'more' is not declared, and is int | None\n"
+        "preload (AppDB.preload_: PreloadColumns):\n  'more' is not declared; it is int | None\n"
         "5 tables declared, all as declared.\n"
     ) == result.stdout
     assert 0 == result.exit_code
@@ -138,7 +138,7 @@ def test_hand_written_registry(shop: Database) -> None:
 
     assert 1 == result.exit_code
     assert "no such thing (AppDB.things): no such table\n" in result.stdout
-    assert "customers (AppDB.customers: C):\n  'email' is not declared, and is str | None\n" in result.stdout
+    assert "customers (AppDB.customers: C):\n  'email' is not declared; it is str | None\n" in result.stdout
     assert "orders" not in result.stdout
     assert result.stdout.endswith("3 tables declared, 1 not as declared.\n")
 
@@ -167,18 +167,18 @@ def test_all_tables_are_one_batch(shop: Database, statements: list[str]) -> None
 @pytest.mark.parametrize(
     ("registry", "said"),
     [
-        ("generated_db", "'generated_db' names no registry class: write it as module:Class, such as app.db:AppDB"),
-        (":AppDB", "':AppDB' names no registry class"),
+        ("generated_db", "'generated_db' is not a registry class: write it as module:Class, such as app.db:AppDB"),
+        (":AppDB", "':AppDB' is not a registry class"),
         ("no_such_db:AppDB", "no_such_db cannot be imported: No module named 'no_such_db'"),
         ("importing_db:AppDB", "importing_db cannot be imported: No module named 'no_such_module_at_all'"),
         ("failing_db:AppDB", "failing_db cannot be imported: it raises ValueError"),
         ("broken_db:AppDB", "broken_db cannot be imported: it raises SyntaxError"),
         ("exiting_db:AppDB", "exiting_db cannot be imported: it exits"),
         ("hand_db:Nope", "Nope does not exist in hand_db. It has AppDB, Later."),
-        ("hand_db:other", "other is no registry class that declares tables in hand_db. It has AppDB, Later."),
-        ("hand_db:C", "C is no registry class that declares tables in hand_db"),
-        ("hand_db:Empty", "Empty is no registry class that declares tables in hand_db"),
-        ("hand_db:Later", "Later.orders: 'Nowhere' does not exist when the program runs. Define 'Nowhere' in hand_db"),
+        ("hand_db:other", "other is not a registry class that declares tables in hand_db. It has AppDB, Later."),
+        ("hand_db:C", "C is not a registry class that declares tables in hand_db"),
+        ("hand_db:Empty", "Empty is not a registry class that declares tables in hand_db"),
+        ("hand_db:Later", "Later.orders: 'Nowhere' does not exist at run time. Define 'Nowhere' in hand_db"),
     ],
 )
 def test_mistakes(shop: Database, registry: str, said: str) -> None:

@@ -105,11 +105,11 @@ GOOD = "CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(80) NO
 BAD = "CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY, name INTEGER NOT NULL, mail VARCHAR(200))"
 MORE = "CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(80) NOT NULL, email VARCHAR(200), x INTEGER)"
 SAID = """\
-Table 'users' is not what UsersColumns says (AppDB.users):
-  'name' is declared as str and is int
-  'email' is declared as str | None and does not exist
-  'mail' is not declared, and is str | None
-Correct the annotations, or write them anew with `lazy-alchemy generate`."""
+Table 'users' does not match UsersColumns (AppDB.users):
+  'name' is declared as str but is int
+  'email' is declared as str | None but does not exist
+  'mail' is not declared; it is str | None
+Correct the annotations, or generate them again with `lazy-alchemy generate`."""
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ class TestFirstAccess:
         """Columns that are merely not declared are a warning, even with on_drift="raise"."""
         db.execute(MORE)
         strict = StrictDB(db.engine)
-        with pytest.warns(DriftWarning, match="'x' is not declared, and is int"):
+        with pytest.warns(DriftWarning, match="'x' is not declared; it is int"):
             table = strict.users
 
         assert table is strict.users
@@ -191,7 +191,7 @@ class TestFirstAccess:
         assert db.users.name == "users"
         good.execute("ALTER TABLE users DROP COLUMN email")
         db.refresh()
-        with pytest.raises(DriftError, match=r"'email' is declared as str \| None and does not exist"):
+        with pytest.raises(DriftError, match=r"'email' is declared as str \| None but does not exist"):
             _ = db.users
 
     @pytest.mark.usefixtures("no_warnings")
@@ -232,7 +232,7 @@ class TestFirstAccess:
             engine = create_async_engine(postgresql_db.url)
             db = AsyncAppDB(engine)
             for awaitable in (db.users, db["users"], db.get("users")):
-                with pytest.raises(DriftError, match="'name' is declared as str and is int"):
+                with pytest.raises(DriftError, match="'name' is declared as str but is int"):
                     await awaitable
             with pytest.warns(DriftWarning):
                 await AsyncAppDB(engine, on_drift="warn").users
@@ -269,7 +269,7 @@ class TestDifferences:
             ("Column[Optional[int]]", []),
             ("'Column[int | None]'", []),
             ("Column[int | str | None]", []),
-            ("Column[str | None]", ["'a' is declared as str | None and is int | None"]),
+            ("Column[str | None]", ["'a' is declared as str | None but is int | None"]),
             ("Column[bool | None]", ["is int | None"]),
             ("Column[object]", []),
             ("Column[JsonValue]", []),
@@ -306,9 +306,9 @@ class TestDifferences:
             d: Column[datetime.datetime]
             u: Column[uuid.UUID]
 
-        found = {one.column: one.said for one in differences(LazyDB(postgresql_db.engine).get("t"), C)}
+        found = {one.column: one.message for one in differences(LazyDB(postgresql_db.engine).get("t"), C)}
         assert ["l", "n", "f", "d"] == list(found)
-        assert "is declared as datetime and is date" == found["d"]
+        assert "is declared as datetime but is date" == found["d"]
 
     def test_awkward_names_are_overloads(self, sqlite_db: Database) -> None:
         """A column that can be no attribute is declared by an overload of __getitem__."""
@@ -326,23 +326,23 @@ class TestDifferences:
 
         found = [str(one) for one in differences(LazyDB(sqlite_db.engine).get("t"), C)]
         assert [
-            "'a b' is declared as str | None and is int | None",
-            "'gone' is declared as str | None and does not exist",
+            "'a b' is declared as str | None but is int | None",
+            "'gone' is declared as str | None but does not exist",
         ] == found
 
     @pytest.mark.parametrize(
         ("columns", "said"),
         [
             ("a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}", []),
-            ("a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}, x INTEGER", ["'x' is not declared, and is int | None"]),
-            ("b INTEGER, a INTEGER, c_d TEXT, e INTEGER, {q}", ["'b' stands before 'a', and is declared after it"]),
-            ("a INTEGER, b INTEGER, e INTEGER, c_d TEXT, {q}", ["'e' stands before 'c_d', and is declared after it"]),
-            ("{q}, a INTEGER, b INTEGER, c_d TEXT, e INTEGER", ["'keys' is not where __row_pos__ has it"]),
+            ("a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}, x INTEGER", ["'x' is not declared; it is int | None"]),
+            ("b INTEGER, a INTEGER, c_d TEXT, e INTEGER, {q}", ["'b' comes before 'a' but is declared after it"]),
+            ("a INTEGER, b INTEGER, e INTEGER, c_d TEXT, {q}", ["'e' comes before 'c_d' but is declared after it"]),
+            ("{q}, a INTEGER, b INTEGER, c_d TEXT, e INTEGER", ["'keys' is not at its position in __row_pos__"]),
             (
                 "x TEXT, a INTEGER, b INTEGER, c_d TEXT, e INTEGER, {q}",
-                ["'x' is not declared, is str | None, and stands"],
+                ["'x' is not declared but comes before declared columns (it is str | None)"],
             ),
-            ("b INTEGER, c_d TEXT, e INTEGER, {q}", ["'a' is declared as int | None and does not exist"]),
+            ("b INTEGER, c_d TEXT, e INTEGER, {q}", ["'a' is declared as int | None but does not exist"]),
         ],
     )
     def test_order_of_rows(self, db: Database, columns: str, said: list[str]) -> None:
@@ -367,8 +367,8 @@ class TestDifferences:
         found = differences(LazyDB(db.engine).get("t"), C)
         assert len(said) == len(found), found
         assert all(str(one).startswith(part) for part, one in zip(said, found, strict=True)), found
-        assert all(one.is_extra == str(one).startswith("'x' is not declared, and") for one in found)
-        assert all(str(one).endswith("until it is generated anew") for one in found if "before" in str(one))
+        assert all(one.is_extra == str(one).startswith("'x' is not declared;") for one in found)
+        assert all(str(one).endswith("until it is generated again") for one in found if "before" in str(one))
 
     def test_inherited_columns(self, sqlite_db: Database) -> None:
         """The columns of base classes are declared too."""
@@ -456,15 +456,15 @@ class TestModels:
             number for number, text in enumerate(Path(__file__).read_text().splitlines()) if "from .nowhere" in text
         )
         said = f"line {line}, `from .nowhere import HiddenColumns, HiddenRow` is under TYPE_CHECKING: move it out"
-        assert "HiddenDB.users: 'HiddenRow' does not exist when the program runs." in str(raised.value)
+        assert "HiddenDB.users: 'HiddenRow' does not exist at run time." in str(raised.value)
         assert said in str(raised.value)
 
     def test_for_type_checkers_only_and_strict(self, good: Database) -> None:
         """on_drift="raise" says that it cannot compare columns that exist for type checkers only."""
-        with pytest.raises(DriftError, match="'HiddenColumns' does not exist when the program runs"):
+        with pytest.raises(DriftError, match="'HiddenColumns' does not exist at run time"):
             _ = HiddenDB(good.engine, on_drift="raise").users
 
     def test_wrong_kind_of_model(self, good: Database) -> None:
         """An argument that is no model is a ModelError that says which, when it is needed."""
-        with pytest.raises(ModelError, match="the second argument of LazyTable is a BaseModel class"):
+        with pytest.raises(ModelError, match="the second argument of LazyTable must be a BaseModel class"):
             WrongDB(good.engine).users.as_pydantic()

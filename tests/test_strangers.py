@@ -309,7 +309,7 @@ def test_name_that_is_not_hashable(sqlite_db: Database) -> None:
     """A name that is a list is a TypeError that says what a name is."""
     db = get_lazy_class(sqlite_db.engine)
     name: Any = []
-    with pytest.raises(TypeError, match="a table is asked for by its name, a str, not list"):
+    with pytest.raises(TypeError, match="the name of a table must be a str, not list"):
         db[name]
 
 

@@ -1,7 +1,7 @@
-"""Lazy tables for SQLAlchemy: each is loaded the first time it is used, once, and only that one.
+"""Lazy tables for SQLAlchemy: each table is loaded once, when it is first used, and no other table with it.
 
-The public names, and nothing else. They are imported when they are first used: ``import lazy_alchemy`` alone imports
-neither SQLAlchemy, Pydantic, SQLModel nor anyio.
+Only the public names are here. Each is imported when it is first used: ``import lazy_alchemy`` alone does not import
+SQLAlchemy, Pydantic, SQLModel or anyio.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = [
     "get_lazy_class",
 ]
 
-_WHERE = {
+_MODULES = {
     "AsyncLazyDBAccessor": "_accessors.awaited",
     "Cache": "_protocols",
     "CacheEntry": "_protocols",
@@ -86,11 +86,11 @@ _WHERE = {
 }
 
 
-if not TYPE_CHECKING:  # or every misspelt name would be an object to a type checker
+if not TYPE_CHECKING:  # otherwise type checkers would accept every misspelt name
 
     def __getattr__(name: str) -> object:
         try:
-            module = _WHERE[name]
+            module = _MODULES[name]
         except KeyError:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
         value: object = getattr(importlib.import_module(f"{__name__}.{module}"), name)

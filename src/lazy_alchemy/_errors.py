@@ -1,7 +1,8 @@
-"""Every error that the library raises on purpose; all of them are a ``LazyAlchemyError``."""
+"""The library's exceptions and warnings. Every exception is a ``LazyAlchemyError``."""
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,11 +16,12 @@ __all__ = [
     "ReflectionError",
     "TableNotFoundError",
     "UnknownTypeWarning",
+    "callers_level",
 ]
 
 
 class LazyAlchemyError(Exception):
-    """The root of the library's errors: catch it to catch them all."""
+    """The base class of the library's exceptions: catch it to catch them all."""
 
 
 class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
@@ -29,10 +31,10 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
     ``LookupError``, because ``db["name"]`` is a lookup.
 
     Attributes:
-        names: The names that were asked for and do not exist.
-        database: What the database is called in the message.
+        names: The requested names that do not exist.
+        database: The name of the database, as shown in the message.
         schema: The schema that was searched, or None for the connection's default.
-        available: The names of the tables and views that do exist there, sorted.
+        available: The names of the tables and views that do exist, sorted.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
         available: Collection[str],
         schema: str | None = None,
     ) -> None:
-        """Word the message for ``names``; see the class for the arguments."""
+        """Build the message; see the class for the arguments."""
         self.names: tuple[str, ...] = tuple(names)
         self.database = database
         self.schema = schema
@@ -61,28 +63,28 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
             lines = [f"Table {self.names[0]!r} not found in {where}."]
         else:
             lines = [f"Tables {', '.join(map(repr, self.names))} not found in {where}."]
-        lines.append(f"Available tables: {self._shown()}")
+        lines.append(f"Available tables: {self._available_names()}")
         close = [match for name in self.names for match in self._closest(name)]
         if close:
             lines.append(f"Did you mean: {', '.join(dict.fromkeys(close))}?")
         return "\n".join(lines)
 
     def _closest(self, name: str) -> list[str]:
-        import difflib  # here alone: whoever imports the package needs no errors yet
+        import difflib  # deferred: only an error needs it, not every import of the package
 
         by_folded = {candidate.casefold(): candidate for candidate in reversed(self.available)}
         matches = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
         return [by_folded[match] for match in matches]
 
-    def _shown(self, most: int = 50) -> str:
+    def _available_names(self, limit: int = 50) -> str:
         if not self.available:
             return "(none)"
-        shown = ", ".join(self.available[:most])
-        hidden = len(self.available) - most
+        shown = ", ".join(self.available[:limit])
+        hidden = len(self.available) - limit
         return shown if hidden <= 0 else f"{shown}, ... and {hidden} more"
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        """Pickle by the arguments, which ``Exception`` alone would lose."""
+        """Pickle the arguments, which ``Exception`` alone would lose."""
         return _table_not_found, self._args
 
 
@@ -93,26 +95,35 @@ def _table_not_found(
 
 
 class ReflectionError(LazyAlchemyError):
-    """The database could not be asked, or what it answered cannot be made into a table.
+    """The database could not be read, or its answer cannot be turned into a table.
 
-    The cause, a driver's or SQLAlchemy's error, is chained (``__cause__``) where there is one.
+    If a driver or SQLAlchemy raised an error, it is chained as ``__cause__``.
     """
 
 
 class ModelError(LazyAlchemyError):
-    """A table cannot be made into the class that was asked for; the message says what to do."""
+    """The requested class cannot be made from a table; the message says what to do."""
 
 
 class DriftError(LazyAlchemyError):
-    """A declared table is not what its annotations say, and its registry has ``on_drift="raise"``.
+    """A declared table does not match its annotations, and its registry has ``on_drift="raise"``.
 
-    The message lists each difference. ``lazy-alchemy check`` finds them all before anything runs.
+    The message lists each difference. To find them all before the program runs, use ``lazy-alchemy check``.
     """
 
 
 class DriftWarning(UserWarning):
-    """A declared table is not what its annotations say; the message lists each difference."""
+    """A declared table does not match its annotations; the message lists each difference."""
 
 
 class UnknownTypeWarning(UserWarning):
-    """A column's type is one that nobody knows in Python: its field is ``Any``. The message says what to do."""
+    """A column's SQL type has no known Python type, so its field is ``Any``. The message says what to do."""
+
+
+def callers_level() -> int:
+    """Return the ``stacklevel`` at which a warning names the line that called this package."""
+    package = __name__.partition(".")[0]
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level

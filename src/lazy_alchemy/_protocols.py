@@ -1,4 +1,4 @@
-"""The contracts of what reads a database's schema and of what keeps it: Reflector and Cache."""
+"""The protocols ``Reflector``, which reads a database's schema, and ``Cache``, which stores what was read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Cache", "CacheEntry", "ConnectionAware", "Reflector", "TableKey"]
 
 
 class TableKey(NamedTuple):
-    """What an entry of a cache is filed under.
+    """The key of a cache entry.
 
     Attributes:
-        database: The engine's URL without any secret. An in-memory SQLite database, which no URL names, has an
-            identifier of the engine's own in it.
-        schema: The schema as it was asked for; None for the connection's default.
+        database: The engine's URL without any secret. For an in-memory SQLite database, which no URL identifies, it
+            contains an identifier that is unique to the engine.
+        schema: The schema as requested; None for the connection's default.
         name: The table's name.
     """
 
@@ -30,13 +30,13 @@ class TableKey(NamedTuple):
 
 
 class CacheEntry(NamedTuple):
-    """What a cache holds about one table: plain data.
+    """A cache entry: one table as plain data.
 
     Attributes:
-        info: What the reflector found out.
-        reflected_at: When that load began or was last found to be still true, in seconds since the epoch
+        info: The table as it was reflected.
+        reflected_at: When the load began, or when the table was last found unchanged, in seconds since the epoch
             (``time.time()``).
-        fingerprint: What ``Reflector.fingerprints`` returned, or would have, for this state of the table.
+        fingerprint: The fingerprint of this state of the table; see ``Reflector.fingerprints``.
     """
 
     info: TableInfo
@@ -45,31 +45,31 @@ class CacheEntry(NamedTuple):
 
 
 class Reflector(Protocol):
-    """Reads a database's catalog: the only one in the library that does I/O.
+    """Reads a database's schema: nothing else in the library does.
 
     Synchronous on purpose: an ``AsyncEngine`` runs it through ``AsyncConnection.run_sync``, trio through a worker
     thread.
     """
 
     def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
-        """Return a TableInfo for each of ``names`` that exists; leave out those that do not.
+        """Return a TableInfo for each of ``names`` that exists; leave out the others.
 
-        All names come in one call, to be answered in as few round trips as the database allows. Foreign keys are never
+        All names come in one call, so that they cost as few round trips as the database allows. Foreign keys are never
         followed. The transaction of ``connection`` is neither committed nor rolled back.
 
         Args:
-            connection: A connection to read with.
-            names: Names of tables and views, each as the database spells it. Never empty.
+            connection: The connection to read with.
+            names: Names of tables and views, as the database spells them. Never empty.
             schema: The schema, or None for the connection's default.
         """
         ...
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
-        """Return the names of all tables and views of ``schema`` and what each of them is, without temporary ones."""
+        """Return the name and kind of every table and view of ``schema``, except temporary ones."""
         ...
 
     def fingerprints(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, str]:
-        """Return a text for each of ``names`` that exists which differs whenever the table's TableInfo would.
+        """Return the current fingerprint of each of ``names`` that exists: it changes whenever the TableInfo does.
 
         It equals the ``fingerprint`` of the TableInfo that ``reflect`` would return now.
         """
@@ -77,49 +77,49 @@ class Reflector(Protocol):
 
 
 class ConnectionAware(Protocol):
-    """What a reflector may do besides, each method by itself, for reading rightly in and beside transactions."""
+    """Optional methods of a reflector, for correct reads inside and beside transactions. Implement any of them."""
 
     def autocommits(self, dialect: Dialect) -> bool:
-        """Return whether it needs no transaction, because it reads with one statement.
+        """Return whether the reflector needs no transaction, because it reads with one statement.
 
-        A load on a connection of the pool then saves the round trips of one, where that leaves no trace.
+        A load on a pooled connection then uses autocommit, which saves round trips, if that leaves no trace on it.
         """
         ...
 
     def uncommitted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
-        """Return those of ``names`` that the open transaction of ``connection`` may have made or changed.
+        """Return those of ``names`` that the open transaction of ``connection`` may have created or changed.
 
-        Without it, nothing is kept that was loaded inside a caller's transaction.
+        Without this method, nothing that is loaded inside a caller's transaction is cached.
         """
         ...
 
     def diverted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
-        """Return those of ``names`` that ``connection`` may find elsewhere than another connection of its engine does.
+        """Return those of ``names`` that ``connection`` may resolve differently from other connections of its engine.
 
-        Without it, every connection is taken to have the same search path.
+        Without this method, all connections are assumed to have the same search path.
         """
         ...
 
 
 class Cache(Protocol):
-    """Keeps entries for longer than, or outside of, one process, or for several engines on purpose.
+    """Stores entries that outlive the process, live outside it, or are shared by several engines on purpose.
 
-    It is asked before the database and told after it. It may forget whatever it likes. An exception from it is logged
-    and the database is asked instead.
+    The library reads the cache before the database, and stores in it what it loads. A cache may drop entries at any
+    time. If it raises an exception, that is logged and the database is read instead.
     """
 
     def get_many(self, keys: Collection[TableKey]) -> Mapping[TableKey, CacheEntry]:
-        """Return the entries that there are for ``keys``."""
+        """Return the entries that are stored under ``keys``."""
         ...
 
     def set_many(self, entries: Mapping[TableKey, CacheEntry]) -> None:
-        """Keep ``entries``, replacing those of the same key."""
+        """Store ``entries``, replacing those with the same key."""
         ...
 
     def discard(self, keys: Collection[TableKey]) -> None:
-        """Forget the entries of ``keys``, if there are any."""
+        """Remove the entries that are stored under ``keys``."""
         ...
 
     def clear(self, database: str) -> None:
-        """Forget every entry whose key's ``database`` is this one."""
+        """Remove every entry whose key has this ``database``."""
         ...

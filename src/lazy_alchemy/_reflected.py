@@ -1,6 +1,6 @@
-"""A Table that knows what was reflected of it, for which dialect, what it refers to, and what was emitted from it.
+"""A Table's data beyond SQLAlchemy's own: its TableInfo, its dialect, its references, what was emitted from it.
 
-One object in the Table's ``__dict__`` holds all of that, and this module alone touches it. The functions here are no
+All of it is in one object in the Table's ``__dict__``, which only this module touches. These are functions and not
 methods, because every public attribute of a Table hides the column of that name.
 """
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     T_co = TypeVar("T_co", covariant=True)
 
     class Resolve(Protocol):
-        """Finds the class that a table is declared with."""
+        """Finds the declared class of a table."""
 
         def __call__(self, table: Any, emitter: str, options: Mapping[str, Any]) -> Any:
-            """Return the class for a call of a method of ``table``, or None. ``Any``: the table of a higher floor."""
+            """Return the declared class for a method call on ``table``, or None. ``Any``: a table of a higher floor."""
             ...
 
     class Emitter(Protocol[T_co]):
-        """What ``emit_once`` needs of an emitter."""
+        """The part of an emitter that ``emit_once`` uses."""
 
-        def emit(self, table: Any) -> T_co:  # Any: the table of a higher floor
-            """Return what it makes of ``table``."""
+        def emit(self, table: Any) -> T_co:  # Any: a table of a higher floor
+            """Return the class or text made from ``table``."""
             ...
 
 
@@ -62,41 +62,41 @@ __all__ = [
 T = TypeVar("T")
 
 Reference = tuple["ForeignKeyConstraint", tuple["str | None", str]]
-"""A foreign key, and the schema and name that it refers to."""
+"""A foreign key, with the schema and name of the table it refers to."""
 
 KEY = "_lazy_alchemy"
 """The key of ``Reflected`` in a Table's ``__dict__``."""
 
-# Emitting is rare and takes milliseconds; one lock for all tables keeps "the same call gives the same class" under
-# threads.
+# The same call must return the same class in all threads. Emitting is rare and takes milliseconds, so one lock for all
+# tables is enough.
 emitting = threading.RLock()
 survive_fork(emitting.acquire, emitting.release)
 
 
 class Reflected:
-    """What belongs to one Table beside what SQLAlchemy keeps.
+    """The data of one Table beyond SQLAlchemy's own.
 
     Attributes:
-        info: What the reflector found.
-        dialect: The name of the engine's dialect, or ``dialect+driver``; None where it is not known.
-        references: Each foreign key with the schema and name that it refers to, as they were reflected.
-        emitted: What was emitted, by emitter and by the call of a method.
-        declarations: The declarations of the table in registries. Held weakly: a table lives as long as its engine, a
-            class may go before.
-        resolve: Returns the class that a declaration names, of a call of a method; see ``declare``.
+        info: The table as it was reflected.
+        dialect: The name of the engine's dialect, or ``dialect+driver``; None if unknown.
+        references: Each foreign key with the schema and name of the table it refers to, as they were reflected.
+        emitted: What was emitted, by emitter and by method call.
+        declarations: The declarations of the table in registries. Held weakly, because a table lives as long as its
+            engine and a class may be gone sooner.
+        resolve: Returns the declared class for a method call; see ``declare``.
     """
 
     def __init__(self, info: TableInfo, dialect: str | None, references: Sequence[Reference]) -> None:
-        """Nothing is emitted or declared yet."""
+        """Start with nothing emitted or declared."""
         self.info = info
         self.dialect = dialect
         self.references = references
-        self.emitted: dict[Hashable, Any] = {}  # Any: what an emitter makes
-        self.declarations: weakref.WeakSet[Any] = weakref.WeakSet()  # Any: a LazyTable, known on a higher floor
+        self.emitted: dict[Hashable, Any] = {}  # Any: each emitter has its own result
+        self.declarations: weakref.WeakSet[Any] = weakref.WeakSet()  # Any: a LazyTable, which is on a higher floor
         self.resolve: Resolve | None = None
 
     def __getstate__(self) -> tuple[TableInfo, str | None, Sequence[Reference]]:
-        # Emitted classes are in no module where unpickling would find them.
+        # Without the emitted classes: unpickling would look for them in a module, and they are in none.
         return self.info, self.dialect, self.references
 
     def __setstate__(self, state: tuple[TableInfo, str | None, Sequence[Reference]]) -> None:
@@ -104,11 +104,11 @@ class Reflected:
 
 
 class ReflectedTable(Table):
-    """A Table that was made from a TableInfo."""
+    """A Table made from a TableInfo."""
 
     @property
     def reflected(self) -> TableInfo:
-        """What the reflector found out about the table."""
+        """The table as it was reflected, as plain data."""
         return _of(self).info
 
 
@@ -118,30 +118,30 @@ def _of(table: Table) -> Reflected:
 
 
 def is_complete(table: Table) -> bool:
-    """Return whether ``attach`` was called for ``table``: before, SQLAlchemy is still making it."""
+    """Return whether ``attach`` was called: False while SQLAlchemy creates ``table``, or if no accessor loaded it."""
     return KEY in table.__dict__
 
 
 def attach(table: Table, info: TableInfo, dialect: str | None, references: Sequence[Reference]) -> None:
-    """Give ``table`` what it was made from; see ``Reflected``."""
+    """Attach to ``table`` the data that it was made from; see ``Reflected``."""
     table.__dict__[KEY] = Reflected(info, dialect, references)
 
 
 def references(table: Table) -> Sequence[Reference]:
-    """Return each foreign key of ``table`` with the schema and name that it refers to, as they were reflected.
+    """Return each foreign key of ``table`` with the schema and name of the table it refers to, as they were reflected.
 
-    SQLAlchemy itself cannot tell schema from name where one of them has a dot in it.
+    SQLAlchemy itself cannot tell schema from name if one of them contains a dot.
     """
     return _of(table).references
 
 
 def column_infos(table: Table) -> Mapping[str, ColumnInfo]:
-    """Return what was reflected of the columns, by name; nothing of a Table that no accessor loaded."""
+    """Return the reflected columns by name; none for a Table that no accessor loaded."""
     return {column.name: column for column in _of(table).info.columns} if is_complete(table) else {}
 
 
 def refers_to(info: TableInfo) -> Iterator[tuple[str | None, str]]:
-    """Yield the schema and name of each other table that a foreign key of ``info`` refers to."""
+    """Yield the schema and name of each other table that the foreign keys of ``info`` refer to."""
     for key in info.foreign_keys:
         target = (key.referred_schema, key.referred_table)
         if target != (info.schema, info.name):
@@ -159,9 +159,10 @@ _FAMILIES = {"mariadb": "mysql"}
 
 
 def dialect_of(table: Table) -> str | None:
-    """Return "postgresql", "mysql" (MariaDB too), "sqlite" or another dialect's name; None where it is not known.
+    """Return "postgresql", "mysql" (MariaDB too), "sqlite" or another dialect's name; None if unknown.
 
-    A table of an accessor knows it. Of any other table a column's type tells it, where only one dialect has that type.
+    A table loaded by an accessor knows its dialect. For other tables it is inferred from column types that only one
+    dialect has.
     """
     name = _dialect(table).partition("+")[0]
     if not name:
@@ -170,7 +171,7 @@ def dialect_of(table: Table) -> str | None:
 
 
 def driver_of(table: Table) -> str | None:
-    """Return the driver of the engine that a table was loaded through; None where it is not known."""
+    """Return the driver of the engine that loaded ``table``; None if unknown."""
     return _dialect(table).partition("+")[2] or None
 
 
@@ -178,7 +179,7 @@ def _dialect(table: Table) -> str:
     return (_of(table).dialect or "") if is_complete(table) else ""
 
 
-def _dialect_of_type(type_: TypeEngine[Any]) -> str | None:  # Any: of whatever Python type
+def _dialect_of_type(type_: TypeEngine[Any]) -> str | None:  # Any: of any Python type
     package, _, rest = type(type_).__module__.partition("sqlalchemy.dialects.")
     return rest.partition(".")[0] if rest and not package else None
 
@@ -187,19 +188,19 @@ def _dialect_of_type(type_: TypeEngine[Any]) -> str | None:  # Any: of whatever 
 
 
 def emitted_from(table: Table) -> dict[Hashable, Any]:
-    """Return what was emitted from ``table``, by emitter and by call. ``Any``: what an emitter makes."""
-    emitted: dict[Hashable, Any] = table.__dict__[KEY].emitted  # by itself: the whole cost of a repeated call
+    """Return what was emitted from ``table``, by emitter and by call. ``Any``: each emitter has its own result."""
+    emitted: dict[Hashable, Any] = table.__dict__[KEY].emitted  # no ``_of``: this is all that a repeated call costs
     return emitted
 
 
 def emit_once(table: Table, emitter: Emitter[T]) -> T:
-    """Return what ``emitter`` makes of ``table``; for equal hashable emitters it is made once. No I/O."""
+    """Emit from ``table``, once for all equal hashable emitters, and return the result. No I/O."""
     emitted: dict[Any, T] = _of(table).emitted  # Any: an emitter that may not be hashable
     try:
         return emitted[emitter]
     except KeyError:
         pass
-    except TypeError:  # not hashable, or holding something that is not
+    except TypeError:  # not hashable, or contains something that is not
         return emitter.emit(table)
     with emitting:
         if emitter not in emitted:
@@ -211,34 +212,34 @@ def emit_once(table: Table, emitter: Emitter[T]) -> T:
 
 
 def declare(table: Table, declaration: object, resolve: Resolve) -> None:
-    """Let ``table`` know of a declaration of it, whose models are the table's.
+    """Register a declaration of ``table``, so that the methods of ``table`` return the declared models.
 
     Args:
         table: The table.
-        declaration: Its declaration, which is held weakly.
-        resolve: Is asked for the declared class when a method is called.
+        declaration: Its declaration; held weakly.
+        resolve: Returns the declared class when a method is called.
     """
     state = _of(table)
     state.resolve = resolve
     if declaration not in state.declarations:
         state.declarations.add(declaration)
-        # What a call gave before was made without regard to the declaration.
+        # The results of earlier calls disregard the declaration.
         for call in list(state.emitted):
             if isinstance(call, tuple):
                 state.emitted.pop(cast("Hashable", call), None)  # pyright counts a tuple of unknown items as unknown
 
 
 def declarations(table: Table) -> Sequence[Any]:
-    """Return the declarations of ``table`` that are alive. ``Any``: they are known on a higher floor."""
+    """Return the declarations of ``table`` that are still alive. ``Any``: their class is on a higher floor."""
     return list(_of(table).declarations)
 
 
 def declared_class(table: Table, emitter: str, options: Mapping[str, Any]) -> Any:
-    """Return the class that ``table`` is declared with, for the call of a method of its; None for none.
+    """Return the declared class for a method call on ``table``; None if there is none.
 
     Args:
         table: The table.
-        emitter: The name of the emitter that would make one.
+        emitter: The name of the emitter that the method uses.
         options: The emitter's options. ``Any``: each has its own.
     """
     resolve: Callable[..., Any] | None = _of(table).resolve

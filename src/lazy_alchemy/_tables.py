@@ -1,4 +1,4 @@
-"""``CustomTable``, the Table that an accessor gives, and ``ModelEmitter``, what can be made of it. No I/O."""
+"""``CustomTable``, the Table that accessors return, and ``ModelEmitter``, which makes classes from it. No I/O."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _BaseModelT = TypeVar("_BaseModelT", bound="SQLModel")
 
 
 class ModelEmitter(Protocol[T_co]):
-    """Makes something out of a table: a class, or source code. It does no I/O.
+    """Makes a class or source code from a table. It does no I/O.
 
-    ``CustomTable.emit`` keeps what a hashable emitter returned, so equal emitters must return equal things.
+    ``CustomTable.emit`` keeps the result of a hashable emitter, so equal emitters must return equal results.
     """
 
-    def emit(self, table: CustomTable[Any, Any, Any]) -> T_co:  # Any: of whatever table
-        """Return what this emitter makes of ``table``.
+    def emit(self, table: CustomTable[Any, Any, Any]) -> T_co:  # Any: of any columns and models
+        """Return the class or text for ``table``.
 
         Raises:
-            ModelError: The table cannot be made into it.
+            ModelError: It cannot be made from this table.
         """
         ...
 
@@ -46,7 +46,7 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
     table's own name) or the column's name begins with an underscore; ``users.c[...]`` always works.
     """
 
-    # Every CustomTable is some table: as a Table it would raise TypeError in `if db.users:`.
+    # So that `if db.users:` works: SQLAlchemy's Table raises TypeError.
     def __bool__(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # SQLAlchemy's never returns
         """Return True."""
         return True
@@ -54,7 +54,7 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
     def __getattr__(self, name: str) -> Column[Any]:
         """Return the column called ``name``.
 
-        ``Any``: it is for typing by hand; typed code says ``table.c.name``.
+        ``Any``: this shorthand is for interactive use; typed code uses ``table.c.name``.
 
         Raises:
             AttributeError: There is no such column.
@@ -71,10 +71,10 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def emit(self, emitter: ModelEmitter[_T]) -> _T:
-        """Return what ``emitter`` makes of this table; for equal hashable emitters it is made once. No round trip.
+        """Emit from this table, once for all equal hashable emitters, and return the result. No round trip.
 
         Raises:
-            ModelError: The table cannot be made into it.
+            ModelError: It cannot be made from this table.
         """
         return emit_once(self, emitter)
 
@@ -93,17 +93,17 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
         return self._pydantic("partial" if partial else "row")
 
     def as_pydantic_partial(self) -> type[ChangeT_co]:
-        """Return a Pydantic model in which every field is optional, as PATCH wants it.
+        """Return a Pydantic model in which every field is optional, as PATCH needs it.
 
-        What was sent is told from what was not by ``model_dump(exclude_unset=True)``.
+        ``model_dump(exclude_unset=True)`` returns only the fields that were sent.
         """
         return self._pydantic("partial")
 
     def as_pydantic_insert(self) -> type[InsertT_co]:
-        """Return a Pydantic model of a row to be inserted, as POST wants it.
+        """Return a Pydantic model of a row to insert, as POST needs it.
 
-        What the database fills in (identity, autoincrement, a server default) is optional, what it computes is left
-        out.
+        Columns that the database fills in (identity, autoincrement, a server default) are optional; columns that it
+        computes are left out.
         """
         return self._pydantic("insert")
 
@@ -140,13 +140,13 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
         """Return a SQLModel class mapped onto this very table.
 
         Args:
-            base: A SQLModel class of your own to inherit from; a mapping of tables to classes with ``relationships``.
-            relationships: Tables of the same accessor that its class is to be related with, link tables among them.
-            primary_key: The columns that tell the rows of a view, or of a table without a primary key, apart; a mapping
-                of tables to such columns with ``relationships``.
+            base: Your own SQLModel class to inherit from; with ``relationships``, a mapping of tables to such classes.
+            relationships: Tables of the same accessor to relate the class to, including link tables.
+            primary_key: The columns that identify a row of a view, or of a table without a primary key; with
+                ``relationships``, a mapping of tables to such columns.
 
         Raises:
-            ModelError: The table has no primary key and none is named, or an option cannot be.
+            ModelError: The table has no primary key and none is given, or an option is invalid.
         """
         return self._mapped("SQLModelEmitter", base, relationships, primary_key)
 
@@ -173,19 +173,19 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
         relationships: Collection[Table] = (),
         primary_key: Collection[str] | Mapping[Any, Collection[str]] = (),
     ) -> type[Any]:
-        """Return a class that SQLAlchemy alone maps onto this very table.
+        """Return a class mapped onto this very table by SQLAlchemy alone.
 
         Args:
-            base: A plain class of your own to inherit from; a mapping of tables to classes with ``relationships``.
-            relationships: As in ``as_sqlmodel``.
-            primary_key: As in ``as_sqlmodel``.
+            base: Your own plain class to inherit from; with ``relationships``, a mapping of tables to such classes.
+            relationships: See ``as_sqlmodel``.
+            primary_key: See ``as_sqlmodel``.
 
         Raises:
-            ModelError: The table has no primary key and none is named, or an option cannot be.
+            ModelError: The table has no primary key and none is given, or an option is invalid.
         """
         return self._mapped("ORMEmitter", base, relationships, primary_key)
 
-    def _pydantic(self, shape: str) -> type[Any]:  # Any: a made class, or the declared one
+    def _pydantic(self, shape: str) -> type[Any]:  # Any: a generated class, or the declared one
         try:
             model: type[Any] = emitted_from(self)["PydanticEmitter", shape]
         except KeyError:
@@ -193,7 +193,7 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
         return model
 
     def _mapped(self, emitter: str, base: object, relationships: object, primary_key: object) -> type[Any]:
-        # Here, and not by ``_hashable``: to look a list up would raise, which takes longer than all the rest.
+        # Lists are not left to ``_hashable``: the lookup would raise first, which takes longer than all the rest.
         if isinstance(relationships, list):
             relationships = tuple(cast("list[object]", relationships))
         if isinstance(primary_key, list):
@@ -205,16 +205,16 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
         return made
 
     def _emit_once(self, emitter: str, **options: Any) -> Any:  # Any: each emitter has options and a result of its own
-        """Emit for a call that is not known yet, and file the result under the call too.
+        """Emit for a new method call, and store the result under the call as well as under the emitter.
 
-        To make an emitter and to hash it would take most of the time of every call.
+        Otherwise every call would spend most of its time on creating and hashing an emitter.
         """
         call = (emitter, *map(_hashable, options.values()))
         try:
             return emitted_from(self)[call]
         except (KeyError, TypeError):
             pass
-        # The first import included: a child that is forked in the middle of one waits for it for ever.
+        # The lock covers the first import too: a child that is forked during an import would wait for it forever.
         with emitting:
             from lazy_alchemy import emitters
 
@@ -227,7 +227,7 @@ class CustomTable(ReflectedTable, Generic[ColumnsT_co, RowT_co, ModelT_co, Inser
 
 
 def _hashable(option: object) -> object:
-    """Return what stands for an option in a key."""
+    """Return an option in the form that is used in keys."""
     if isinstance(option, (set, frozenset)):
         return frozenset(cast("set[object]", option))
     if isinstance(option, dict):

@@ -1,4 +1,4 @@
-"""The type parameters of a table: the class of its columns, and its models."""
+"""The type parameters of a table: its columns class and its models."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangeT_co", "ColumnsT_co", "InsertT_co", "ModelT_co", "RowT_co"]
 
-# Covariant, so that a table of known columns and models is also one of any: what takes a CustomTable takes it.
-# Any: a column's Python type is known to a columns class alone.
+# Covariant, so that a table with known columns and models is accepted wherever any CustomTable is.
+# Any: only a columns class knows the Python types of its columns.
 ColumnsT_co = TypeVar(
     "ColumnsT_co",
     bound="ReadOnlyColumnCollection[str, Column[Any]]",

@@ -1,5 +1,5 @@
-# What src/lazy_alchemy/_tables.py cannot say: that a CustomTable is a Table of its columns. (At run time the Table of
-# SQLAlchemy 2.0 takes no argument.)
+# What src/lazy_alchemy/_tables.py cannot say: a CustomTable is a Table with its columns class as type argument. (At run
+# time, the Table of SQLAlchemy 2.0 takes no type argument.)
 
 from collections.abc import Collection, Mapping
 from typing import Any, Generic, Literal, Protocol, overload
@@ -21,7 +21,7 @@ _SQLModelT = TypeVar("_SQLModelT", bound=SQLModel)
 class ModelEmitter(Protocol[_T_co]):
     def emit(self, table: CustomTable[Any, Any, Any]) -> _T_co: ...
 
-# SQLAlchemy 2.0's Table is not generic; there the two properties say what 2.1 knows from the argument.
+# SQLAlchemy 2.0's Table is not generic: with it, `c` and `columns` have the type that 2.1 knows from the type argument.
 class CustomTable(
     Table[ColumnsT_co],  # type: ignore[type-arg, unused-ignore]
     Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co],
@@ -32,7 +32,7 @@ class CustomTable(
     def columns(self) -> ColumnsT_co: ...
     # SQLAlchemy's raises.
     def __bool__(self) -> Literal[True]: ...  # pyright: ignore[reportIncompatibleMethodOverride]
-    # Every other attribute is a column; typed code says `table.c.name`.
+    # Every other attribute is a column; typed code uses `table.c.name`.
     def __getattr__(self, name: str) -> Column[Any]: ...
     @property
     def reflected(self) -> TableInfo: ...

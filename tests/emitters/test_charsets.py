@@ -6,8 +6,9 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pydantic import ValidationError
-from sqlalchemy import Column, Integer, MetaData, String, Table, select, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DataError
 
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
     from tests.databases import Database
 
+# Those that the models know, of which MariaDB has these.
+CHECKED = ("ascii", "latin1", "ucs2", "utf16", "utf16le", "utf32", "utf8mb3", "utf8mb4")
 # All up to U+FFFF without surrogates, and some of the rest.
 BASIC = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x10000))))
 BEYOND = "".join(map(chr, (*range(0x10000, 0x10100), *range(0x10100, 0x110000, 101), 0x10FFFF)))
-# All of the small character sets is among these.
+# All of ascii and latin1 is among these.
 COMMON = "".join(map(chr, (*range(0x800), *range(0x10D0, 0x1100), *range(0x2000, 0x2800), *range(0xFF00, 0x10000))))
 
 
@@ -36,11 +39,8 @@ def accepts(model: type[BaseModel], **values: str) -> bool:
 
 
 def make(db: Database, name: str, sql_type: str) -> Table:
-    """Make a table with a column for every character set that the server has for texts."""
-    query = "SELECT character_set_name FROM information_schema.character_sets ORDER BY 1"
-    with db.engine.connect() as connection:
-        charsets = [charset for charset in connection.scalars(text(query)) if charset != "binary"]
-    columns = (f"{charset} {sql_type} CHARACTER SET {charset}" for charset in charsets)
+    """Make a table with a column for every character set that the models know."""
+    columns = (f"{charset} {sql_type} CHARACTER SET {charset}" for charset in CHECKED)
     db.execute(f"CREATE TABLE {name} ({', '.join(columns)}) CHARACTER SET utf8mb4")
     return get_lazy_class(db.engine)[name]
 
@@ -105,15 +105,15 @@ def test_how_many_bytes_a_text_has(mariadb_db: Database) -> None:
 def test_which_character_set_a_column_has(mariadb_db: Database) -> None:
     """A column has the character set of its own, or of its collation, or of its table, or of the database."""
     mariadb_db.execute(
-        f"ALTER DATABASE {mariadb_db.url.database} CHARACTER SET greek",
-        "CREATE TABLE t (a CHAR(3), b TEXT COLLATE greek_bin, c VARCHAR(3) CHARACTER SET greek COLLATE greek_bin)",
-        """CREATE TABLE u (a CHAR(3) CHARACTER SET greek, b TEXT COLLATE greek_bin, c TEXT CHARACTER SET greek)
-        COLLATE hebrew_bin""",
+        f"ALTER DATABASE {mariadb_db.url.database} CHARACTER SET latin1",
+        "CREATE TABLE t (a CHAR(3), b TEXT COLLATE latin1_bin, c VARCHAR(3) CHARACTER SET latin1 COLLATE latin1_bin)",
+        """CREATE TABLE u (a CHAR(3) CHARACTER SET latin1, b TEXT COLLATE latin1_bin, c TEXT CHARACTER SET latin1)
+        COLLATE ascii_bin""",
     )
     db = get_lazy_class(mariadb_db.engine)
     for model in (db.t.as_pydantic_insert(), db.u.as_pydantic_partial()):
-        assert [True, False] == [accepts(model, a=one, b=one, c=one) for one in "λא"]
-        assert [0, 3] == [refused(model, one) for one in "λא"]
+        assert [True, False] == [accepts(model, a=one, b=one, c=one) for one in "éλ"]
+        assert [0, 3] == [refused(model, one) for one in "éλ"]
 
 
 def refused(model: type[BaseModel], value: str) -> int:
@@ -123,6 +123,26 @@ def refused(model: type[BaseModel], value: str) -> int:
     except ValidationError as error:
         return error.error_count()
     return 0
+
+
+def test_a_rare_character_set(mariadb_db: Database) -> None:
+    """Of another set the model takes every character, and the server refuses, with an error, what is not in it."""
+    mariadb_db.execute(
+        """CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(2) CHARACTER SET greek,
+        b TINYTEXT COLLATE greek_bin, c TINYTEXT CHARACTER SET gbk) CHARACTER SET latin1"""
+    )
+    table = get_lazy_class(mariadb_db.engine).t
+    model = table.as_pydantic_insert()
+    for column, value in {"a": "λω", "b": "λ" * 255, "c": "汉" * 127}.items():
+        assert accepts(model, **{column: value})
+        assert value == stored(mariadb_db, table, column, value)
+    for column, value in {"a": "א", "b": "é", "c": "🎉"}.items():
+        assert accepts(model, **{column: value})
+        with mariadb_db.engine.connect() as connection, pytest.raises(DataError, match="1366"):
+            connection.execute(table.insert(), {column: value})
+    # What holds for every set: characters are counted, none has less than a byte, and none is half of a pair.
+    for column, value in {"a": "λωλ", "b": "λ" * 256, "c": "\ud800"}.items():
+        assert not accepts(model, **{column: value})
 
 
 def test_a_label_is_in_the_character_set(mariadb_db: Database) -> None:
@@ -142,17 +162,17 @@ def test_the_character_set_of_a_table_in_python(mariadb_db: Database) -> None:
     types: dict[str, String] = {
         "a": mysql.VARCHAR(3),
         "b": String(3),
-        "c": mysql.TEXT(collation="hebrew_bin"),
+        "c": mysql.TEXT(collation="ascii_bin"),
         "d": mysql.VARCHAR(3, ascii=True),
         "e": mysql.VARCHAR(3, unicode=True),
         "f": mysql.NVARCHAR(3),
         "g": mysql.VARCHAR(3, charset="utf8mb4"),
     }
     said: tuple[dict[str, Any], ...] = (
-        {"mysql_charset": "greek"},
-        {"mysql_default_charset": "GREEK"},
-        {"mysql_collate": "Greek_bin"},
-        {"mysql_DEFAULT CHARACTER SET": "greek", "mysql_engine": "InnoDB"},
+        {"mysql_charset": "latin1"},
+        {"mysql_default_charset": "LATIN1"},
+        {"mysql_collate": "Latin1_bin"},
+        {"mysql_DEFAULT CHARACTER SET": "latin1", "mysql_engine": "InnoDB"},
     )
     for number, options in enumerate(said):
         columns = (Column(name, type_) for name, type_ in types.items())

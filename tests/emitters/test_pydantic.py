@@ -5,25 +5,26 @@ import pickle
 import subprocess
 import sys
 import warnings
+from collections import OrderedDict
 from datetime import datetime
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 from sqlalchemy import Column, Identity, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from lazy_alchemy import CustomTable, emitters, get_lazy_class
-from lazy_alchemy.emitters import PydanticEmitter
+from lazy_alchemy.emitters import PydanticEmitter, RowModel, omitted
 
 from . import load
 from .test_names import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tests.databases import Database
 
@@ -173,6 +174,30 @@ def test_a_model_reads_any_column_name_from_an_object() -> None:
     model = PydanticEmitter().emit(table_of(names))
     by_field = SimpleNamespace(**dict(zip(model.model_fields, values.values(), strict=True)))
     assert values == model.model_validate(by_field).model_dump(by_alias=True)
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict, MappingProxyType])
+def test_a_mapping_is_read_by_column_name(kind: Callable[[dict[str, int]], object]) -> None:
+    """A mapping of any class is read by its keys, in an emitted model and in one that is written by hand."""
+
+    class Written(RowModel):
+        class_: int = Field(validation_alias="class")
+
+    for model in (PydanticEmitter().emit(table_of(["class"])), Written):
+        assert [1] == list(model.model_validate(kind({"class": 1})).model_dump().values())
+
+
+@pytest.mark.parametrize("type_", [int, int | None])
+def test_a_field_that_may_be_left_out_and_cannot_be_null(type_: Any) -> None:
+    """``omitted`` makes one, whether None is in the type or not: null is refused, and is not in the JSON schema."""
+    model = create_model("Change", __base__=RowModel, a=(type_, omitted()))
+    with pytest.raises(ValidationError, match="The column is NOT NULL"):
+        model.model_validate({"a": None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert {"a": None} == model().model_dump()
+        assert {} == model().model_dump(exclude_unset=True)
+    assert {"title": "A", "type": "integer"} == model.model_json_schema()["properties"]["a"]
 
 
 def test_an_object_that_lacks_a_column_is_a_validation_error() -> None:

@@ -25,8 +25,8 @@ from lazy_alchemy import AsyncLazyDBAccessor, LazyDB, ModelError
 from lazy_alchemy._accessors.drift import differences
 from lazy_alchemy._accessors.type_arguments import declared_columns
 from lazy_alchemy._cli.module_file import generate
-from lazy_alchemy.emitters import SourceEmitter, source
-from lazy_alchemy.emitters._source import classes
+from lazy_alchemy.emitters import SourceEmitter
+from lazy_alchemy.emitters._source import classes, registry
 from lazy_alchemy.emitters.source import module_source
 from tests.databases import LEAN
 from tests.schemas import AWKWARD
@@ -323,4 +323,4 @@ class TestEmitter:
         accessors = {name for cls in (LazyDB, AsyncLazyDBAccessor) for name in dir(cls) if not name.startswith("_")}
 
         assert set() == collection - classes._COLLECTION
-        assert set() == accessors - source._ACCESSOR
+        assert set() == accessors - registry._ACCESSOR

@@ -1,1 +1,1 @@
-"""The accessors: a name in, a table or an awaitable of it out; and the registries that declare their names."""
+"""Accessors, which return a table (or an awaitable of it) by its name, and registries, which declare tables."""

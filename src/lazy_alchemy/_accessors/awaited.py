@@ -1,4 +1,4 @@
-"""``AsyncLazyDBAccessor``: the same as ``LazyDB``, awaited, under asyncio and trio."""
+"""``AsyncLazyDBAccessor``: the accessor for asyncio and trio."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = ["AsyncLazyDBAccessor", "is_async_engine"]
 
 
 class AsyncLazyDBAccessor(Accessor):
-    """The tables of one database, each loaded when it is first used, for asyncio and trio.
+    """The tables of one database for asyncio and trio, each loaded when it is first used.
 
     ``await db.users``, ``await db["order-items"]`` and ``await db.get("users")`` return the table. With an AsyncEngine
-    (asyncio only) loads go through it, and are shared by the tasks of one event loop. With a sync Engine (asyncio and
-    trio) they run in worker threads, and are shared with all threads and event loops that use the engine. Declare the
-    tables that a typed codebase uses in a subclass, as with ``LazyDB``.
+    (asyncio only), loads go through it and are shared by the tasks of one event loop. With a sync Engine (asyncio and
+    trio), they run in worker threads and are shared with all threads and event loops that use the engine. In a typed
+    codebase, declare the tables that it uses in a subclass, as with ``LazyDB``.
 
-    It can be made without an event loop, and used by one after the other and by several at once.
+    An accessor can be created without an event loop. Several event loops can use it, in turn or at the same time.
     """
 
     __declarable__ = True
@@ -52,21 +52,21 @@ class AsyncLazyDBAccessor(Accessor):
         reflector: Reflector | None = None,
         on_drift: OnDrift | Unset = UNSET,
     ) -> None:
-        """Make an accessor; nothing is loaded, and no connection is made.
+        """Create an accessor; nothing is loaded, and no connection is made.
 
         Args:
             engine: The database.
-            cache_ttl: Seconds after which a loaded table is checked for a change at its next use; None for never.
-            schema: The schema; None for the connection's default. Left out, it is the class's.
-            cache: Where TableInfos are kept besides; it is called in worker threads. The accessor then shares no tables
+            cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
+            schema: The schema; None for the connection's default. If omitted, that of the class.
+            cache: Additional storage for TableInfos; it is called in worker threads. The accessor then shares no tables
                 with others of the engine.
-            reflector: How the database is read. The accessor then shares no tables with others of the engine.
-            on_drift: What is done when a declared table is first used and is not what its annotations say, see
-                ``LazyDB``. Left out, it is the class's.
+            reflector: Reads the schema. The accessor then shares no tables with others of the engine.
+            on_drift: What to do if a declared table does not match its annotations when it is first used, see
+                ``LazyDB``. If omitted, that of the class.
 
         Raises:
-            TypeError: ``engine`` is not an engine, or another argument is not of its type.
-            ValueError: ``cache_ttl`` is negative or not a number.
+            TypeError: ``engine`` is not an engine, or another argument has the wrong type.
+            ValueError: ``cache_ttl`` is negative or NaN.
         """
         self._async_engine = engine if is_async_engine(engine) else None
         sync_engine = engine.sync_engine if is_async_engine(engine) else checked_engine(type(self).__name__, engine)
@@ -74,7 +74,7 @@ class AsyncLazyDBAccessor(Accessor):
 
     @property
     def engine(self) -> Engine | AsyncEngine:
-        """The engine that it was made with."""
+        """The engine that the accessor was created with."""
         return self._sync_engine if self._async_engine is None else self._async_engine
 
     # -- Tables
@@ -83,33 +83,33 @@ class AsyncLazyDBAccessor(Accessor):
         """Return a table or view.
 
         Args:
-            name: Its name as the database spells it.
-            connection: Load it, if it is not loaded, on this connection and in its transaction. A table that only this
-                connection may see (temporary, or not committed) is returned and not kept.
+            name: The name as the database spells it.
+            connection: If the table is not loaded, load it on this connection, in its transaction. A table that only
+                this connection may see (temporary, or not committed) is returned but not cached.
 
         Returns:
-            The table; the same object as long as neither it nor a table that it refers to has changed.
+            The table; the same object as long as neither it nor a table it refers to has changed.
 
         Raises:
-            TableNotFoundError: It does not exist.
-            ReflectionError: It cannot be loaded.
-            DriftError: It is declared otherwise, and the accessor has ``on_drift="raise"``.
+            TableNotFoundError: The table does not exist.
+            ReflectionError: The table cannot be loaded.
+            DriftError: The table does not match its declaration, and the accessor has ``on_drift="raise"``.
             TypeError: The accessor has an AsyncEngine, and the running event loop is not asyncio's.
 
-        Round trips: none if it is loaded and has not expired, and then it does not yield to other tasks either; else
-        those of the reflector (see ``InspectorReflector``).
+        Round trips: none if the table is loaded and has not expired, in which case the call does not yield to other
+        tasks; else those of the reflector (see ``InspectorReflector``).
         """
         if connection is not None:
             key = self._key(name)
-            return self._declared_well(key[1], (await self._through(connection, [key]))[key])
+            return self._checked_for_drift(key[1], (await self._through(connection, [key]))[key])
         try:
             table, until = self._hits[name]
             if self._ttl is None or monotonic() < until:
                 return table
-        except (KeyError, TypeError):  # it is not loaded, or not even hashable
+        except (KeyError, TypeError):  # not loaded, or not even hashable
             pass
         table = await self._catalog.table(self._key(name), self._ttl, self, self._way())
-        return self._declared_well(name, table)
+        return self._checked_for_drift(name, table)
 
     def _hit(self, name: str) -> CustomTable | None:
         hit = self._hits.get(name)
@@ -127,7 +127,7 @@ class AsyncLazyDBAccessor(Accessor):
 
     async def _through(self, connection: AsyncConnection | Connection, keys: Iterable[Key]) -> dict[Key, CustomTable]:
         if isinstance(connection, Connection):
-            # The thread has the caller's own connection: the caller waits for it even when cancelled.
+            # The thread uses the caller's own connection, so even a cancelled caller waits for it.
             return await in_thread(self._catalog.through, connection, keys, self._ttl, abandon=False)
         if not hasattr(connection, "run_sync"):
             raise not_a_connection(connection)
@@ -136,37 +136,37 @@ class AsyncLazyDBAccessor(Accessor):
     def _way(self) -> Way:
         return IN_WORKER if self._async_engine is None else InTask(self._async_engine)
 
-    # -- What there is
+    # -- Listing
 
     async def list_tables(self) -> list[str]:
-        """Return the names of the base tables of the schema, sorted; one round trip, each time.
+        """Return the names of the base tables of the schema, sorted. Each call costs one round trip.
 
         Raises:
-            ReflectionError: The database cannot be asked.
+            ReflectionError: The database cannot be read.
         """
         names = await self._catalog.names(self._schema, self._way())
         return [name for name, kind in names.items() if not kind.is_view]
 
     async def list_views(self) -> list[str]:
-        """Return the names of the views and materialized views of the schema, sorted; one round trip, each time.
+        """Return the names of the views and materialized views of the schema, sorted. Each call costs one round trip.
 
         Raises:
-            ReflectionError: The database cannot be asked.
+            ReflectionError: The database cannot be read.
         """
         names = await self._catalog.names(self._schema, self._way())
         return [name for name, kind in names.items() if kind.is_view]
 
-    # -- Loading and forgetting
+    # -- Loading and invalidating
 
     async def preload(self, *names: str, connection: AsyncConnection | Connection | None = None) -> None:
-        """Load those of ``names`` that are not loaded, in one batch. A Table is built when it is first used.
+        """Load those of ``names`` that are not loaded, in one batch. Each Table is built when it is first used.
 
         Args:
             names: Names of tables and views.
-            connection: Load them on this connection and in its transaction.
+            connection: Load them on this connection, in its transaction.
 
         Raises:
-            TableNotFoundError: Some do not exist; it names them all, and the others are loaded.
+            TableNotFoundError: Some do not exist; the error names them all, and the others are loaded.
             ReflectionError: Some cannot be loaded; the others are.
         """
         keys = [self._key(name) for name in names]
@@ -176,7 +176,7 @@ class AsyncLazyDBAccessor(Accessor):
             await self._catalog.ensure(keys, self._ttl, self._way())
 
     async def preload_all(self) -> None:
-        """Load every table and view of the schema that is not loaded: one round trip more than ``preload`` of them.
+        """Load every table and view of the schema that is not loaded. It costs one round trip more than ``preload``.
 
         Raises:
             ReflectionError: Some cannot be loaded; the others are.
@@ -189,32 +189,32 @@ class AsyncLazyDBAccessor(Accessor):
         """Check ``names`` for changes now, in one batch; without names, every loaded table of the schema.
 
         Raises:
-            TableNotFoundError: Some do not exist any more.
-            ReflectionError: The database cannot be asked; what was loaded stays as it was.
+            TableNotFoundError: Some no longer exist.
+            ReflectionError: The database cannot be read; loaded tables stay as they were.
         """
         keys = [self._key(name) for name in names] or self._catalog.loaded(self._schema)
         if keys:
             await self._catalog.ensure(keys, self._ttl, self._way(), refresh=True)
 
     async def invalidate(self, name: str) -> None:
-        """Have a table checked for a change at its next use, by all accessors of the engine. No round trip.
+        """Mark a table, for all accessors of the engine, to be checked for changes at its next use. No round trip.
 
-        A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
+        If the table has not changed, it stays the same object. The table need not be loaded.
         """
         await self._engine_catalogs.invalidate([self._key(name)], IN_WORKER)
 
     async def invalidate_all(self) -> None:
-        """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
+        """Mark every table of the engine, in all schemas, to be checked for changes at its next use. No round trip."""
         await self._engine_catalogs.invalidate(None, IN_WORKER)
 
 
 class Awaited:
-    """An awaitable of a table, which does nothing until it is awaited, and may be awaited more than once."""
+    """An awaitable of a table. It does nothing until it is awaited, and may be awaited more than once."""
 
     __slots__ = ("_accessor", "_name")
 
     def __init__(self, accessor: AsyncLazyDBAccessor, name: str) -> None:
-        """Stand for the table called ``name``."""
+        """Create an awaitable of the table called ``name``."""
         self._accessor = accessor
         self._name = name
 
@@ -227,7 +227,7 @@ class Awaited:
         return table
 
     def __getattr__(self, name: str) -> Any:
-        """Raise an AttributeError that says what is missing: an await."""
+        """Raise an AttributeError: the ``await`` is missing."""
         raise AttributeError(
             f"the table {self._name!r} is not awaited yet, so it has no {name!r}: write "
             f"`(await db.{self._name}).{name}`"
@@ -238,6 +238,6 @@ class Awaited:
 
 
 def is_async_engine(engine: object) -> TypeIs[AsyncEngine]:
-    """Return whether ``engine`` is an AsyncEngine, without importing what only AsyncEngines need."""
+    """Return whether ``engine`` is an AsyncEngine, without importing SQLAlchemy's asyncio extension."""
     module = sys.modules.get("sqlalchemy.ext.asyncio")
     return module is not None and isinstance(engine, module.AsyncEngine)

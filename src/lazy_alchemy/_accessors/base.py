@@ -1,6 +1,6 @@
-"""What all accessors have in common: everything but the questions themselves.
+"""The base class of the accessors: everything but the methods that load tables.
 
-Nothing here talks to a database; an accessor turns a name into a question to a Catalog, and remembers the answer.
+Nothing here talks to a database. An accessor turns a name into a request to its Catalog, and remembers the table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["UNSET", "Accessor", "Unset", "checked_engine"]
 
 
 class Unset:
-    """The default of an argument whose None means something."""
+    """The default of an argument for which None has a meaning of its own."""
 
     def __repr__(self) -> str:
         return "<the class's>"
@@ -37,29 +37,29 @@ UNSET: Final = Unset()
 
 
 class HitSlots:
-    """What every use of a table looks at.
+    """The attributes that every cache hit reads.
 
-    Until Python 3.13 a class with ``__getattr__``, as an accessor's is, is slow at finding its attributes unless they
-    are in slots. From then on it is slow if it has slots.
+    Before Python 3.13, a class with ``__getattr__``, like an accessor's, finds its attributes slowly unless they are in
+    slots. From 3.13 on, slots make it slow.
     """
 
     if sys.version_info < (3, 13):
         __slots__ = ("_expiring", "_hits", "_ttl")
 
-    # By attribute, the tables that expire, and when. Any: which table it is only its declaration knows.
+    # By attribute: the tables with a time to live, and when it ends. Any: only a declaration knows a table's types.
     _expiring: dict[str | None, tuple[CustomTable[Any, Any, Any, Any, Any], float]]
-    # By name, all that are loaded, and when they expire.
+    # By name: all loaded tables, and when they expire.
     _hits: dict[str, tuple[CustomTable, float]]
     _ttl: float | None
 
 
 class Accessor(HitSlots, metaclass=LazyDBMeta):
-    """What ``LazyDB`` and ``AsyncLazyDBAccessor`` have in common: everything but the questions themselves.
+    """The base class of ``LazyDB`` and ``AsyncLazyDBAccessor``: everything but the methods that load tables.
 
-    Every public name of it is one that no table can have as an attribute, so there are few.
+    It has few public names, because each is one that no table can have as an attribute.
     """
 
-    def __init__(  # noqa: PLR0917  its subclasses alone call it
+    def __init__(  # noqa: PLR0917  only its subclasses call it
         self,
         engine: Engine,
         cache_ttl: float | None,
@@ -84,27 +84,27 @@ class Accessor(HitSlots, metaclass=LazyDBMeta):
         self._compared: dict[str, CustomTable] = {}
         self._catalog.register(self)
 
-    # These two keep what was loaded where reading it takes no lock. The catalog calls them, holding its own.
+    # These two maintain the cache hits, which are read without a lock. The catalog calls them while it holds its lock.
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
-        if not self._awaits_comparison(key[1], table):
+        if not self._needs_drift_check(key[1], table):
             self._hits[key[1]] = (table, until)
 
     def _forget(self) -> None:
         self._hits.clear()
 
-    # A declared table is compared with its annotations once for each shape it has; before, nobody remembers it.
+    # Each new Table of a declared table is compared with the annotations once. Until then it is not a cache hit.
 
-    def _awaits_comparison(self, name: str, table: CustomTable) -> bool:
+    def _needs_drift_check(self, name: str, table: CustomTable) -> bool:
         return name in type(self).__named__ and self._compared.get(name) is not table
 
-    def _declared_well(self, name: str, table: CustomTable) -> CustomTable:
-        """Return ``table`` once it was compared with its declaration, if it has one. No lock is held, no I/O done.
+    def _checked_for_drift(self, name: str, table: CustomTable) -> CustomTable:
+        """Return ``table``; if it is declared, compare it with its declaration first. No lock is held. No I/O.
 
         Raises:
-            DriftError: It is not what its annotations say, and the accessor has ``on_drift="raise"``.
+            DriftError: It does not match its annotations, and the accessor has ``on_drift="raise"``.
         """
-        if self._awaits_comparison(name, table):
+        if self._needs_drift_check(name, table):
             from lazy_alchemy._accessors.drift import compare
             from lazy_alchemy._accessors.type_arguments import bind
 
@@ -119,7 +119,7 @@ class Accessor(HitSlots, metaclass=LazyDBMeta):
         cls = type(self).__name__
         if "_catalog" not in vars(self):
             return AttributeError(
-                f"{cls!r} object has no {name!r} yet: call super().__init__(engine) before anything else is used"
+                f"{cls!r} object has no {name!r} yet: call super().__init__(engine) before using anything else"
             )
         return AttributeError(f"{cls!r} object has no attribute {name!r}; a table of that name is {item}[{name!r}]")
 
@@ -130,15 +130,15 @@ class Accessor(HitSlots, metaclass=LazyDBMeta):
     def _key(self, name: str) -> Key:
         return (self._schema, _checked_name(name))
 
-    # Without these, `in` and `for` would ask for the tables 0, 1, 2...
+    # Without these, `in` and `for` would look up the tables 0, 1, 2...
     __iter__: ClassVar[None] = None
     __contains__: ClassVar[None] = None
 
     def cache_info(self) -> CacheInfo:
-        """Return how much is loaded and how often the database was asked. No round trip."""
+        """Return how many tables are loaded and how often the database was read. No round trip."""
         return self._catalog.info()
 
-    # -- What it was made of
+    # -- Configuration
 
     @property
     def schema(self) -> str | None:
@@ -147,21 +147,21 @@ class Accessor(HitSlots, metaclass=LazyDBMeta):
 
     @property
     def cache_ttl(self) -> float | None:
-        """Seconds after which a loaded table is checked for a change; None for never."""
+        """Time to live of a loaded table, in seconds; None for no expiry."""
         return self._ttl
 
     @property
     def metadata(self) -> MetaData:
-        """The MetaData of the tables that were used so far, of all schemas.
+        """The MetaData of the tables used so far, in all schemas.
 
-        Another thread may be adding a table while you look: iterate it when nothing loads.
+        Another thread may add a table at any time: iterate over it only while nothing loads.
         """
         return self._catalog.metadata
 
-    # -- What Python asks
+    # -- Special methods
 
     def __dir__(self) -> list[str]:
-        """Return the attributes, and the tables that are declared, loaded or have been listed; no round trip."""
+        """Return the attributes, and the tables that are declared, loaded or have been listed. No round trip."""
         tables = self._catalog.seen(self._schema)
         usable = {name for name in tables if name.isidentifier() and not name.startswith("_")}
         return sorted({*object.__dir__(self), *type(self).__tables__, *usable})
@@ -175,9 +175,9 @@ class Accessor(HitSlots, metaclass=LazyDBMeta):
         )
 
     def __copy__(self) -> Self:
-        """Return another accessor of the same engine, which shares the tables."""
+        """Return another accessor of the same engine; they share their tables."""
         copy = object.__new__(type(self))
-        # Other threads may be adding and removing tables: vars(self) is copied in one step, and looked at then.
+        # Other threads may be adding and removing tables: copy vars(self) in one atomic step, then filter the copy.
         state = vars(self).copy()
         vars(copy).update((key, value) for key, value in state.items() if not isinstance(value, CustomTable))
         copy._ttl = self._ttl
@@ -185,22 +185,22 @@ class Accessor(HitSlots, metaclass=LazyDBMeta):
         return copy
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Return another accessor of the same engine: an engine cannot be copied."""
+        """Return another accessor of the same engine, because an engine cannot be copied."""
         return self.__copy__()
 
     def __reduce__(self) -> NoReturn:
-        """Raise TypeError."""
+        """Raise TypeError: an engine cannot be pickled."""
         raise TypeError(
-            f"{type(self).__name__!r} object cannot be pickled, because its engine cannot: send the URL (or what makes "
-            "the engine) and call get_lazy_class there."
+            f"{type(self).__name__!r} object cannot be pickled, because its engine cannot: send the URL, or whatever "
+            "the engine is created from, and call get_lazy_class in the other process."
         )
 
 
 def checked_engine(cls: str, engine: object) -> Engine:
-    """Return ``engine`` if it is an Engine, for the class called ``cls``.
+    """Return ``engine`` if it is an Engine; ``cls`` is the name of the class that takes it, for the message.
 
     Raises:
-        TypeError: It is not; the message says what to pass.
+        TypeError: It is not an Engine; the message says what to pass.
     """
     if isinstance(engine, Engine):
         return engine
@@ -215,7 +215,7 @@ def checked_engine(cls: str, engine: object) -> Engine:
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"a table is asked for by its name, a str, not {type(name).__name__}")
+        raise TypeError(f"the name of a table must be a str, not {type(name).__name__}")
     return name
 
 
@@ -231,5 +231,5 @@ def _checked_ttl(ttl: object) -> float | None:
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
         raise TypeError(f"cache_ttl takes a number of seconds or None, not {ttl!r}")
     if not ttl >= 0:
-        raise ValueError(f"cache_ttl takes a number of seconds that is not negative, not {ttl!r}")
+        raise ValueError(f"cache_ttl takes a non-negative number of seconds, not {ttl!r}")
     return float(ttl)

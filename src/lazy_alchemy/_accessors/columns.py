@@ -1,4 +1,4 @@
-"""``Columns``: which columns a declared table has. It is for type checkers, and nothing is ever one."""
+"""``Columns``: the columns of a declared table, for type checkers. It has no instances."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 __all__ = ["Columns"]
 
 
-# Any: what a column holds each subclass says.
+# Any: each subclass says what its columns hold.
 class Columns(ReadOnlyColumnCollection[str, Column[Any]]):
-    """The base of a class that says which columns a declared table has: the first argument of ``LazyTable``.
+    """The base class for the columns of a declared table: the first type argument of ``LazyTable``.
 
-    One annotation a column, ``Column[...]`` of its values' type, with ``| None`` where the column may be NULL::
+    Write one annotation per column: ``Column[...]`` of its Python type, with ``| None`` if the column may be NULL::
 
         class UsersColumns(Columns):
             id: Column[int]
@@ -28,10 +28,10 @@ class Columns(ReadOnlyColumnCollection[str, Column[Any]]):
             users: LazyTable[UsersColumns]
 
     A type checker then knows ``db.users.c.email``, and reports ``db.users.c.emial``; with ``__row_pos__`` it knows the
-    rows of ``select(db.users)``, on SQLAlchemy 2.1. What the table really has is compared with the annotations when it
-    is first used: see ``on_drift`` of ``LazyDB``. At run time ``db.users.c`` is SQLAlchemy's own collection.
+    rows of ``select(db.users)``, on SQLAlchemy 2.1. When the table is first used, it is compared with the annotations:
+    see ``on_drift`` of ``LazyDB``. At run time ``db.users.c`` is SQLAlchemy's own collection.
     """
 
     if TYPE_CHECKING:
-        # SQLAlchemy's collection has one for any name whatever, by which every misspelt column would have a type.
+        # SQLAlchemy's collection declares it for any name, so every misspelt column would have a type.
         __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]

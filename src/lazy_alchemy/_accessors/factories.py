@@ -1,4 +1,4 @@
-"""``get_lazy_class`` and ``get_async_lazy_class``: an engine in, its accessor out."""
+"""``get_lazy_class`` and ``get_async_lazy_class``: the functions that create an accessor for an engine."""
 
 from __future__ import annotations
 
@@ -42,18 +42,19 @@ def get_lazy_class(
     cache: Cache | None = None,
     reflector: Reflector | None = None,
 ) -> LazyDB | AsyncLazyDBAccessor:
-    """Return an accessor of the tables of ``engine``'s database; nothing is loaded, and no connection is made.
+    """Return an accessor for the tables of a database; nothing is loaded, and no connection is made.
 
     Args:
-        engine: The database: an Engine gives a ``LazyDB``, an AsyncEngine an ``AsyncLazyDBAccessor``.
-        cache_ttl: Seconds after which a loaded table is checked for a change at its next use; None for never.
+        engine: The database: for an Engine the result is a ``LazyDB``, for an AsyncEngine an
+            ``AsyncLazyDBAccessor``.
+        cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
         schema: The schema; None for the connection's default.
-        cache: Where TableInfos are kept besides. The accessor then shares no tables with others of the engine.
-        reflector: How the database is read. The accessor then shares no tables with others of the engine.
+        cache: Additional storage for TableInfos. The accessor then shares no tables with others of the engine.
+        reflector: Reads the schema. The accessor then shares no tables with others of the engine.
 
     Raises:
-        TypeError: ``engine`` is not an engine, or another argument is not of its type.
-        ValueError: ``cache_ttl`` is negative or not a number.
+        TypeError: ``engine`` is not an engine, or another argument has the wrong type.
+        ValueError: ``cache_ttl`` is negative or NaN.
     """
     if is_async_engine(engine):
         return AsyncLazyDBAccessor(engine, cache_ttl=cache_ttl, schema=schema, cache=cache, reflector=reflector)
@@ -71,15 +72,15 @@ def get_async_lazy_class(
     """Return an accessor for asyncio and trio; nothing is loaded, and no connection is made.
 
     Args:
-        engine: The database. With a sync Engine loads run in worker threads, under asyncio and trio alike; an
+        engine: The database. With a sync Engine, loads run in worker threads, under asyncio and trio alike; an
             AsyncEngine works under asyncio only.
-        cache_ttl: Seconds after which a loaded table is checked for a change at its next use; None for never.
+        cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
         schema: The schema; None for the connection's default.
-        cache: Where TableInfos are kept besides. The accessor then shares no tables with others of the engine.
-        reflector: How the database is read. The accessor then shares no tables with others of the engine.
+        cache: Additional storage for TableInfos. The accessor then shares no tables with others of the engine.
+        reflector: Reads the schema. The accessor then shares no tables with others of the engine.
 
     Raises:
-        TypeError: ``engine`` is not an engine, or another argument is not of its type.
-        ValueError: ``cache_ttl`` is negative or not a number.
+        TypeError: ``engine`` is not an engine, or another argument has the wrong type.
+        ValueError: ``cache_ttl`` is negative or NaN.
     """
     return AsyncLazyDBAccessor(engine, cache_ttl=cache_ttl, schema=schema, cache=cache, reflector=reflector)

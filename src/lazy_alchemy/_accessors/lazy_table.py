@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from lazy_alchemy._tables import CustomTable
 
     class Threaded(Protocol):
-        """An accessor that gives tables."""
+        """An accessor whose items are tables."""
 
-        def __getitem__(self, name: str, /) -> CustomTable[Any, Any, Any]:  # Any: of whatever table
+        def __getitem__(self, name: str, /) -> CustomTable[Any, Any, Any]:  # Any: of any columns
             """Return a table."""
             ...
 
     class Awaited(Protocol):
-        """An accessor that gives awaitables of tables."""
+        """An accessor whose items are awaitables of tables."""
 
-        def __getitem__(self, name: str, /) -> Awaitable[CustomTable[Any, Any, Any]]:  # Any: of whatever table
+        def __getitem__(self, name: str, /) -> Awaitable[CustomTable[Any, Any, Any]]:  # Any: of any columns
             """Return an awaitable of a table."""
             ...
 
@@ -34,35 +34,35 @@ __all__ = ["LazyTable", "checked_name"]
 
 
 class LazyTable(Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]):
-    """A declared table of a ``LazyDB`` class: loaded when it is first read from an instance.
+    """A declared table of a ``LazyDB`` class, loaded when it is first read from an instance.
 
-    ``users: LazyTable`` is enough; ``order_items: LazyTable = LazyTable(name="order-items")`` where the table is not
-    called as the attribute is.
+    ``users: LazyTable`` is enough. If the table's name differs from the attribute's, write
+    ``order_items: LazyTable = LazyTable(name="order-items")``.
     """
 
     def __init__(self, *, name: str | None = None) -> None:
         """Declare a table.
 
         Args:
-            name: The table's name; None for the attribute's.
+            name: The table's name; None if it is the attribute's.
         """
         self._name = checked_name("LazyTable(name=...)", name)
         self._attribute: str | None = None
         self._owner: weakref.ref[type] | None = None
 
     def __set_name__(self, owner: type, attribute: str) -> None:
-        """Take the attribute's name."""
+        """Store the attribute's name and the class."""
         self._attribute = attribute
         self._owner = weakref.ref(owner)
 
     @property
     def owner(self) -> type | None:
-        """The class whose body declares it."""
+        """The class whose body declares the table."""
         return None if self._owner is None else self._owner()
 
     @property
     def attribute(self) -> str:
-        """The name of the attribute that it is."""
+        """The name of the attribute that declares the table."""
         return self._attribute if self._attribute is not None else self.name
 
     @property
@@ -70,7 +70,7 @@ class LazyTable(Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]
         """The table's name in the database."""
         name = self._name if self._name is not None else self._attribute
         if name is None:
-            raise AttributeError("a LazyTable has no name before it is in a class body")
+            raise AttributeError("a LazyTable has no name until a class body declares it")
         return name
 
     @overload
@@ -84,10 +84,10 @@ class LazyTable(Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]
         self, instance: Awaited, owner: type | None = None
     ) -> Awaitable[CustomTable[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]]: ...
     def __get__(self, instance: Threaded | Awaited | None, owner: type | None = None) -> object:
-        """Return the table, loading it if need be, or an awaitable of it; on the class, the declaration itself.
+        """Return the table, loading it if needed, or an awaitable of it; on the class, return the declaration.
 
-        Type checkers read it; it is called where Python had to be shown the declaration (see ``LazyDBMeta``). That may
-        have been after a subclass declared a table of its own by that name, which is what counts for the subclass.
+        It is mainly for type checkers. Python calls it only if the declaration is an attribute of the class (see
+        ``LazyDBMeta``). If a subclass declares another table under that name, that declaration counts for the subclass.
         """
         cls = owner if instance is None else type(instance)
         tables: Mapping[str, LazyTable] = getattr(cls, "__tables__", {})
@@ -99,11 +99,11 @@ class LazyTable(Generic[ColumnsT_co, RowT_co, ModelT_co, InsertT_co, ChangeT_co]
 
 
 def checked_name(what: str, name: object) -> str | None:
-    """Return ``name`` if it is a name or None.
+    """Return ``name`` if it is None or text that is not empty.
 
     Args:
-        what: What takes it, for the message.
-        name: What was given.
+        what: The argument, for the message.
+        name: Its value.
 
     Raises:
         TypeError: It is neither.

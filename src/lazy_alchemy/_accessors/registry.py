@@ -1,6 +1,6 @@
-"""The metaclass that makes an accessor of every table that a class body declares, and keeps the class.
+"""The metaclass of registries: it collects the tables that a class body declares, and registers the class.
 
-Everything here happens when a class is made. It does no I/O and evaluates no annotation.
+Everything here runs when a class is created. It does no I/O and evaluates no annotation.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _classes: weakref.WeakValueDictionary[str, LazyDBMeta] = weakref.WeakValueDictio
 
 
 class LazyDBMeta(type):
-    """The metaclass of ``LazyDB``: makes an accessor of every table that a class body declares, and keeps the class.
+    """The metaclass of ``LazyDB``: it collects the tables that a class body declares, and registers the class.
 
-    The declarations stand in ``__tables__`` and as a rule not in the class itself: where a class has a descriptor of
-    the same name, Python is slow at finding the table that an instance has. It does no I/O and evaluates no annotation.
+    The declarations are in ``__tables__`` and usually not in the class itself: a descriptor of the same name would slow
+    down finding the table in an instance. The metaclass does no I/O and evaluates no annotation.
     """
 
-    __declared__: Mapping[str, LazyTable]  # by attribute, those of the class's own body
-    __tables__: Mapping[str, LazyTable]  # and with those of its bases
+    __declared__: Mapping[str, LazyTable]  # by attribute: the class's own
+    __tables__: Mapping[str, LazyTable]  # by attribute: own and inherited
     __schema__: str | None
-    __named__: Mapping[str, str]  # their attributes, by the tables' names
+    __named__: Mapping[str, str]  # the attributes, by table name
     __reserved__: frozenset[str]
     __on_drift__: OnDrift
     __declarable__: bool = False  # whether subclasses declare tables
@@ -50,19 +50,19 @@ class LazyDBMeta(type):
         on_drift: OnDrift | None = None,
         **keywords: object,
     ) -> LazyDBMeta:
-        """Make the class.
+        """Create the class.
 
         Args:
             name: Its name.
             bases: Its bases.
             namespace: What its body defines.
-            schema: The schema of its tables; None for the base's, and in the end for the connection's default.
-            on_drift: What is done where a table is not what its annotations say, see ``LazyDB``; None for the base's,
-                and in the end for "warn".
-            keywords: For ``__init_subclass__``.
+            schema: The schema of its tables; None for that of the base class, or else for the connection's default.
+            on_drift: What to do if a table does not match its annotations, see ``LazyDB``; None for that of the base
+                class, or else for "warn".
+            keywords: Passed on to ``__init_subclass__``.
 
         Raises:
-            TypeError: Something in the body is neither a table nor left alone; the message names class and attribute.
+            TypeError: The body has an invalid declaration; the message names the class and the attribute.
         """
         is_root = not any(getattr(base, "__declarable__", False) for base in bases)
         checked_name(f"class {name}: schema=", schema)
@@ -82,8 +82,8 @@ class LazyDBMeta(type):
                 else:
                     tables.pop(attribute, None)
             tables.update(vars(base).get("__declared__", {}))
-        _refuse_twins(name, tables)
-        _let_python_find(cls)
+        _refuse_duplicates(name, tables)
+        _store_shadowed(cls)
         cls.__tables__ = MappingProxyType(tables)
         cls.__named__ = MappingProxyType({table.name: attribute for attribute, table in tables.items()})
         cls.__reserved__ = frozenset(dir(cls)) - tables.keys()
@@ -104,35 +104,35 @@ class LazyDBMeta(type):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     def __dir__(cls) -> list[str]:
-        """Return the attributes, and the tables that are declared."""
+        """Return the attributes and the declared tables."""
         return [*super().__dir__(), *cls.__tables__]
 
     @property
     def registry(cls) -> Mapping[str, LazyDBMeta]:
-        """The declared classes that are alive, by module and qualified name; of namesakes the one made last."""
+        """The existing registry classes, by module and qualified name; if several share a name, the newest."""
         return MappingProxyType(dict(_classes))
 
 
 def checked_on_drift(on_drift: object, where: str = "") -> OnDrift:
-    """Return ``on_drift`` if it is one of the three.
+    """Return ``on_drift`` if it is one of its three values.
 
     Raises:
-        TypeError: It is not.
+        TypeError: It is none of them.
     """
     if on_drift in get_args(OnDrift):
         return cast("OnDrift", on_drift)  # cast: `in` narrows nothing
     raise TypeError(f'{where}on_drift= takes "raise", "warn" or "ignore", not {on_drift!r}')
 
 
-# Compiled by ``re`` when a class body is first read: a program without a registry does without.
-_ACCESSOR = r"(?s)\s*[\"']?\s*(?:[\w.]+\.)?LazyTable\s*(?:\[.*)?[\"']?\s*"
+# ``re`` compiles these on first use, which a program without a registry never reaches.
+_LAZY_TABLE = r"(?s)\s*[\"']?\s*(?:[\w.]+\.)?LazyTable\s*(?:\[.*)?[\"']?\s*"
 _CLASS_VAR = r"\s*[\"']?\s*(?:[\w.]+\.)?ClassVar\b"
 
 
 def _declarations(name: str, bases: tuple[type, ...], namespace: Mapping[str, object]) -> list[str]:
-    """Return the attributes that the class body declares as tables."""
+    """Return the names of the attributes that the class body declares as tables."""
     inherited = {attribute for base in bases for parent in base.__mro__ for attribute in vars(parent)}
-    accessors = {attribute for base in bases if isinstance(base, LazyDBMeta) for attribute in base.__tables__}
+    tables = {attribute for base in bases if isinstance(base, LazyDBMeta) for attribute in base.__tables__}
     found: list[str] = []
     annotations = _annotations(namespace)
     for attribute, annotation in annotations.items():
@@ -140,7 +140,7 @@ def _declarations(name: str, bases: tuple[type, ...], namespace: Mapping[str, ob
             continue
         value = namespace.get(attribute)
         where = f"class {name}: {attribute!r}"
-        if not re.fullmatch(_ACCESSOR, annotation):
+        if not re.fullmatch(_LAZY_TABLE, annotation):
             if isinstance(value, LazyTable) or attribute not in namespace:
                 raise TypeError(
                     f"{where} is annotated {annotation!r}, which declares no table. Write `{attribute}: LazyTable` for "
@@ -149,27 +149,27 @@ def _declarations(name: str, bases: tuple[type, ...], namespace: Mapping[str, ob
             continue
         if attribute in namespace and not isinstance(value, LazyTable):
             raise TypeError(
-                f"{where} is annotated as a LazyTable and has the value {value!r}. Leave the value out, or write "
+                f"{where} is annotated as a LazyTable but has the value {value!r}. Leave the value out, or write "
                 f'`{attribute}: LazyTable = LazyTable(name="...")`.'
             )
-        if attribute in inherited and attribute not in accessors:
+        if attribute in inherited and attribute not in tables:
             raise TypeError(
-                f"{where} would hide {attribute!r} of {bases[0].__name__}. Call it otherwise: "
-                f'`{attribute}_: LazyTable = LazyTable(name="{attribute}")`; db["{attribute}"] works in any case.'
+                f"{where} would hide {attribute!r} of {bases[0].__name__}. Rename it: "
+                f'`{attribute}_: LazyTable = LazyTable(name="{attribute}")`; db["{attribute}"] always works.'
             )
         found.append(attribute)
     for attribute, value in namespace.items():
         if isinstance(value, LazyTable) and attribute not in annotations:
             raise TypeError(
-                f"class {name}: {attribute!r} is a LazyTable without an annotation, which no type checker could read. "
+                f"class {name}: {attribute!r} is a LazyTable without an annotation, so type checkers cannot see it. "
                 f"Write `{attribute}: LazyTable = {value!r}`."
             )
     return found
 
 
 def _annotations(namespace: Mapping[str, Any]) -> dict[str, str]:
-    """Return the annotations of a class body as text, evaluating none of them."""
-    # Any: a class body's `__annotate__` is a function, the rest whatever its author wrote.
+    """Return the annotations of a class body as text, without evaluating them."""
+    # Any: a class body's `__annotate__` is a function, and the rest may be anything.
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -186,8 +186,11 @@ def _text(annotation: object) -> str:
     return annotation.__qualname__ if isinstance(annotation, type) else repr(annotation)
 
 
-def _let_python_find(cls: LazyDBMeta) -> None:
-    """Have the classes themselves hold those declarations whose names other classes in the order of bases have too."""
+def _store_shadowed(cls: LazyDBMeta) -> None:
+    """Store a declaration in its class if another class in the MRO, or the metaclass, has an attribute of that name.
+
+    Python would find that attribute, and not call ``__getattr__``.
+    """
     for base in cls.__mro__:
         for attribute, table in vars(base).get("__declared__", {}).items():
             others = (other for other in (*cls.__mro__, *type.mro(LazyDBMeta)) if other is not base)
@@ -195,11 +198,11 @@ def _let_python_find(cls: LazyDBMeta) -> None:
                 setattr(base, attribute, table)
 
 
-def _refuse_twins(name: str, tables: Mapping[str, LazyTable]) -> None:
-    attributes: dict[str, str] = {}
+def _refuse_duplicates(name: str, tables: Mapping[str, LazyTable]) -> None:
+    attributes: dict[str, str] = {}  # by table name
     for attribute, table in tables.items():
-        twin = attributes.setdefault(table.name, attribute)
-        if twin != attribute:
+        other = attributes.setdefault(table.name, attribute)
+        if other != attribute:
             raise TypeError(
-                f"class {name}: {twin!r} and {attribute!r} are both the table {table.name!r}. Declare it once."
+                f"class {name}: {other!r} and {attribute!r} both declare the table {table.name!r}. Declare it once."
             )

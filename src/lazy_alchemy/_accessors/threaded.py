@@ -1,4 +1,4 @@
-"""``LazyDB``: the accessor for code that runs in threads."""
+"""``LazyDB``: the accessor for synchronous code."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _EXPIRING: Final = "_expiring"
 class LazyDB(Accessor):
     """The tables of one database, each loaded when it is first used.
 
-    ``db.users``, ``db["order-items"]`` and ``db.get("users")`` return the table, a ``sqlalchemy.Table``. A name that is
-    also a method or begins with an underscore is reached by item or ``get``. Declare the tables that a typed codebase
-    uses in a subclass::
+    ``db.users``, ``db["order-items"]`` and ``db.get("users")`` return the table, a ``sqlalchemy.Table``. A table whose
+    name is also a method, or begins with an underscore, is available by item or ``get``. In a typed codebase, declare
+    the tables that it uses in a subclass::
 
         class AppDB(LazyDB, schema="public"):
             users: LazyTable
             order_items: LazyTable = LazyTable(name="order-items")
 
-    Accessors of one Engine share their tables. All of it may be used by many threads at once.
+    Accessors of one Engine share their tables. An accessor may be used by many threads at once.
     """
 
     __declarable__ = True
@@ -51,28 +51,28 @@ class LazyDB(Accessor):
         reflector: Reflector | None = None,
         on_drift: OnDrift | Unset = UNSET,
     ) -> None:
-        """Make an accessor; nothing is loaded, and no connection is made.
+        """Create an accessor; nothing is loaded, and no connection is made.
 
         Args:
             engine: The database.
-            cache_ttl: Seconds after which a loaded table is checked for a change at its next use; None for never.
-            schema: The schema; None for the connection's default. Left out, it is the class's.
-            cache: Where TableInfos are kept besides. The accessor then shares no tables with others of the engine.
-            reflector: How the database is read. The accessor then shares no tables with others of the engine.
-            on_drift: What is done when a declared table is first used and is not what its annotations say: "warn" (a
-                ``DriftWarning`` that lists each difference), "raise" (a ``DriftError``; columns that are merely not
-                declared only warn), or "ignore". Left out, it is the class's.
+            cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
+            schema: The schema; None for the connection's default. If omitted, that of the class.
+            cache: Additional storage for TableInfos. The accessor then shares no tables with others of the engine.
+            reflector: Reads the schema. The accessor then shares no tables with others of the engine.
+            on_drift: What to do if a declared table does not match its annotations when it is first used: "warn" (a
+                ``DriftWarning`` that lists each difference), "raise" (a ``DriftError``; undeclared columns only warn),
+                or "ignore". If omitted, that of the class.
 
         Raises:
-            TypeError: ``engine`` is not an Engine, or another argument is not of its type.
-            ValueError: ``cache_ttl`` is negative or not a number.
+            TypeError: ``engine`` is not an Engine, or another argument has the wrong type.
+            ValueError: ``cache_ttl`` is negative or NaN.
         """
         super().__init__(checked_engine(type(self).__name__, engine), cache_ttl, schema, cache, reflector, on_drift)
         self._engine = engine
 
     @property
     def engine(self) -> Engine:
-        """The engine."""
+        """The engine that the accessor was created with."""
         return self._engine
 
     # -- Tables
@@ -81,30 +81,31 @@ class LazyDB(Accessor):
         """Return a table or view.
 
         Args:
-            name: Its name as the database spells it.
-            connection: Load it, if it is not loaded, on this connection and in its transaction. A table that only this
-                connection may see (temporary, or not committed) is returned and not kept.
+            name: The name as the database spells it.
+            connection: If the table is not loaded, load it on this connection, in its transaction. A table that only
+                this connection may see (temporary, or not committed) is returned but not cached.
 
         Returns:
-            The table; the same object as long as neither it nor a table that it refers to has changed.
+            The table; the same object as long as neither it nor a table it refers to has changed.
 
         Raises:
-            TableNotFoundError: It does not exist.
-            ReflectionError: It cannot be loaded.
-            DriftError: It is declared otherwise, and the accessor has ``on_drift="raise"``.
+            TableNotFoundError: The table does not exist.
+            ReflectionError: The table cannot be loaded.
+            DriftError: The table does not match its declaration, and the accessor has ``on_drift="raise"``.
 
-        Round trips: none if it is loaded and has not expired; else those of the reflector (see ``InspectorReflector``).
+        Round trips: none if the table is loaded and has not expired; else those of the reflector (see
+        ``InspectorReflector``).
         """
         if connection is not None:
             key = self._key(name)
-            return self._declared_well(key[1], self._catalog.through(connection, [key], self._ttl)[key])
+            return self._checked_for_drift(key[1], self._catalog.through(connection, [key], self._ttl)[key])
         try:
             table, until = self._hits[name]
             if self._ttl is None or monotonic() < until:
                 return table
-        except (KeyError, TypeError):  # it is not loaded, or not even hashable
+        except (KeyError, TypeError):  # not loaded, or not even hashable
             pass
-        return self._declared_well(name, drive(self._catalog.table(self._key(name), self._ttl, self, IN_THREAD)))
+        return self._checked_for_drift(name, drive(self._catalog.table(self._key(name), self._ttl, self, IN_THREAD)))
 
     def __getitem__(self, name: str) -> CustomTable:
         """Return the table called ``name``; see ``get``."""
@@ -112,7 +113,7 @@ class LazyDB(Accessor):
 
     def __getattr__(self, name: str) -> CustomTable:
         """Return the table called ``name``, which must not begin with an underscore; see ``get``."""
-        if name is not _EXPIRING:  # which has no value yet if Python asks before __init__
+        if name is not _EXPIRING:  # not set before __init__, so looking it up would recurse
             try:
                 table, until = self._expiring[name]
                 if monotonic() < until:
@@ -120,19 +121,19 @@ class LazyDB(Accessor):
             except (KeyError, AttributeError):
                 pass
         if name in type(self).__reserved__ and "_catalog" in vars(self):
-            # A property of a subclass raised an AttributeError, and raises it again: no table of its name is asked for.
-            return cast("CustomTable", object.__getattribute__(self, name))  # cast: it does not return
+            # A subclass's property raised an AttributeError: raise it again, and do not look for a table of that name.
+            return cast("CustomTable", object.__getattribute__(self, name))  # cast: it raises
         if name.startswith("_") or "_catalog" not in vars(self):
             raise self._no_attribute(name)
         return self.get(self._table_name(name))
 
     def _remember(self, key: Key, table: CustomTable, until: float) -> None:
-        if self._awaits_comparison(key[1], table):
+        if self._needs_drift_check(key[1], table):
             return
         super()._remember(key, table, until)
         for attribute in self._attributes(key[1]):
             if until == math.inf:
-                # An instance's own attribute is found before __getattr__. What the user has put there stays.
+                # Python finds an instance attribute without calling __getattr__. One that the user has set stays.
                 if isinstance(vars(self).get(attribute, table), CustomTable):
                     vars(self)[attribute] = table
             else:
@@ -152,35 +153,35 @@ class LazyDB(Accessor):
             return [cls.__named__[name]]
         return [] if name.startswith("_") or name in cls.__reserved__ or name in cls.__tables__ else [name]
 
-    # -- What there is
+    # -- Listing
 
     def list_tables(self) -> list[str]:
-        """Return the names of the base tables of the schema, sorted; one round trip, each time.
+        """Return the names of the base tables of the schema, sorted. Each call costs one round trip.
 
         Raises:
-            ReflectionError: The database cannot be asked.
+            ReflectionError: The database cannot be read.
         """
         return [name for name, kind in drive(self._catalog.names(self._schema, IN_THREAD)).items() if not kind.is_view]
 
     def list_views(self) -> list[str]:
-        """Return the names of the views and materialized views of the schema, sorted; one round trip, each time.
+        """Return the names of the views and materialized views of the schema, sorted. Each call costs one round trip.
 
         Raises:
-            ReflectionError: The database cannot be asked.
+            ReflectionError: The database cannot be read.
         """
         return [name for name, kind in drive(self._catalog.names(self._schema, IN_THREAD)).items() if kind.is_view]
 
-    # -- Loading and forgetting
+    # -- Loading and invalidating
 
     def preload(self, *names: str, connection: Connection | None = None) -> None:
         """Load those of ``names`` that are not loaded, in one batch.
 
         Args:
             names: Names of tables and views.
-            connection: Load them on this connection and in its transaction.
+            connection: Load them on this connection, in its transaction.
 
         Raises:
-            TableNotFoundError: Some do not exist; it names them all, and the others are loaded.
+            TableNotFoundError: Some do not exist; the error names them all, and the others are loaded.
             ReflectionError: Some cannot be loaded; the others are.
         """
         keys = [self._key(name) for name in names]
@@ -190,7 +191,7 @@ class LazyDB(Accessor):
             drive(self._catalog.ensure(keys, self._ttl, IN_THREAD))
 
     def preload_all(self) -> None:
-        """Load every table and view of the schema that is not loaded: one round trip more than ``preload`` of them.
+        """Load every table and view of the schema that is not loaded. It costs one round trip more than ``preload``.
 
         Raises:
             ReflectionError: Some cannot be loaded; the others are.
@@ -202,24 +203,24 @@ class LazyDB(Accessor):
         """Check ``names`` for changes now, in one batch; without names, every loaded table of the schema.
 
         Raises:
-            TableNotFoundError: Some do not exist any more.
-            ReflectionError: The database cannot be asked; what was loaded stays as it was.
+            TableNotFoundError: Some no longer exist.
+            ReflectionError: The database cannot be read; loaded tables stay as they were.
         """
         keys = [self._key(name) for name in names] or self._catalog.loaded(self._schema)
         if keys:
             drive(self._catalog.ensure(keys, self._ttl, IN_THREAD, refresh=True))
 
     def invalidate(self, name: str) -> None:
-        """Have a table checked for a change at its next use, by all accessors of the engine. No round trip.
+        """Mark a table, for all accessors of the engine, to be checked for changes at its next use. No round trip.
 
-        A table that is found unchanged stays the same object. A name that is not loaded is none the worse for it.
+        If the table has not changed, it stays the same object. The table need not be loaded.
         """
         drive(self._engine_catalogs.invalidate([self._key(name)], IN_THREAD))
 
     def invalidate_all(self) -> None:
-        """Have every table of the engine, in all schemas, checked for a change at its next use. No round trip."""
+        """Mark every table of the engine, in all schemas, to be checked for changes at its next use. No round trip."""
         drive(self._engine_catalogs.invalidate(None, IN_THREAD))
 
     def _ipython_key_completions_(self) -> list[str]:
-        """Return the names of all tables and views, for completing ``db["``; one round trip."""
+        """Return the names of all tables and views, to complete ``db["``. One round trip."""
         return list(drive(self._catalog.names(self._schema, IN_THREAD)))

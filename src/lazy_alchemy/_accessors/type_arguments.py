@@ -1,7 +1,7 @@
-"""The type arguments of declared tables, resolved when one is first needed: no class body evaluates any.
+"""The type arguments of declared tables. They are resolved when first needed: class bodies do not evaluate them.
 
-``users: LazyTable[UsersColumns, UserRow, User]`` is known by its text until then. No I/O, but reading the source of a
-module to word an error.
+Until then, ``users: LazyTable[UsersColumns, UserRow, User]`` is kept as text. The only I/O is reading the source of a
+module for an error message.
 """
 
 from __future__ import annotations
@@ -34,44 +34,44 @@ __all__ = [
 ]
 
 Kind = Literal["row", "model", "insert", "partial"]
-"""What a model of a declaration is for: rows, a session, rows to be inserted, changes."""
+"""The purpose of a declared model: rows, a session, rows to insert, changes."""
 
 _POSITIONS: Mapping[Kind, int] = {"row": 1, "model": 2, "insert": 3, "partial": 4}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
-class Unresolved(Exception):  # noqa: N818  not an error by itself: who asks decides
-    """A name in an annotation that does not exist at run time; the message says which, and what to do."""
+class Unresolved(Exception):  # noqa: N818  whether it is an error is up to the caller
+    """A name in an annotation does not exist at run time; the message says which one, and what to do."""
 
 
 def bind(table: CustomTable[Any, Any, Any], declared: LazyTable[Any, Any, Any]) -> None:
-    """Let ``table`` know of a declaration of it, whose models are the table's. ``Any``: of whatever types."""
+    """Register a declaration of ``table``, so that its methods return the declared models. ``Any``: any types."""
     declare(table, declared, declared_class)
 
 
 def declared_columns(declared: LazyTable[Any, Any, Any]) -> type[Any] | None:
-    """Return the class of columns that a declaration names, or None.
+    """Return the columns class of a declaration, or None.
 
     Raises:
         Unresolved: The name does not exist at run time.
     """
     found = _argument(declared, 0)
-    return found if isinstance(found, type) else None  # an alias, such as the type parameter's default, names none
+    return found if isinstance(found, type) else None  # an alias, such as the default, is not a class
 
 
 def declared_insert(declared: LazyTable[Any, Any, Any]) -> type[BaseModel] | None:
-    """Return the model of rows to be inserted that a declaration names, or None.
+    """Return the model of a declaration for rows to insert, or None.
 
     Raises:
         Unresolved: The name does not exist at run time.
-        ModelError: It is not the name of a model.
+        ModelError: The name is not that of a Pydantic model.
     """
     found = _argument(declared, _POSITIONS["insert"])
     return None if found is None else _checked(found, declared, "insert")
 
 
 def declared_model(table: CustomTable[Any, Any, Any], kind: Kind) -> type[Any] | None:
-    """Return the model that a table is declared with; None for none.
+    """Return the model of this ``kind`` that a table is declared with, or None.
 
     Raises:
         ModelError: The class does not exist at run time, is of another kind, or differs between declarations.
@@ -86,24 +86,24 @@ def declared_model(table: CustomTable[Any, Any, Any], kind: Kind) -> type[Any] |
             found.setdefault(_checked(model, declared, kind), _where(declared))
     found = {model: where for model, where in found.items() if model not in _roots()}
     if len(found) > 1:
-        said = " and ".join(f"{model.__module__}.{model.__qualname__} ({where})" for model, where in found.items())
+        models = " and ".join(f"{model.__module__}.{model.__qualname__} ({where})" for model, where in found.items())
         raise ModelError(
-            f"Table {table.name!r} is declared with {said}, and accessors of one engine share their tables. Declare it"
-            " with one class, or give one of the accessors a cache= or an engine of its own."
+            f"Table {table.name!r} is declared with {models}, and accessors of one engine share their tables. Declare"
+            " it with one class, or give one of the accessors its own engine or its own cache=."
         )
     return next(iter(found), None)
 
 
 def declared_class(table: CustomTable[Any, Any, Any], emitter: str, options: Mapping[str, Any]) -> Any:
-    """Return the class that a table is declared with, for the call of a method of its; None for none.
+    """Return the declared class for a method call on a table; None if there is none.
 
     Args:
         table: The table.
-        emitter: The name of the emitter that would make one.
+        emitter: The name of the emitter that the method uses.
         options: The emitter's options. ``Any``: each has its own.
 
     Raises:
-        ModelError: As ``declared_model``; or the SQLModel class cannot be mapped onto the table.
+        ModelError: As for ``declared_model``; or the SQLModel class cannot be mapped onto the table.
     """
     if emitter == "PydanticEmitter":
         shape: Literal["row", "insert", "partial"] = options["shape"]
@@ -116,7 +116,7 @@ def declared_class(table: CustomTable[Any, Any, Any], emitter: str, options: Map
 
             key = options["primary_key"]
             if isinstance(key, Mapping):
-                key = cast("Mapping[object, object]", key).get(table, ())  # cast: what isinstance leaves unknown
+                key = cast("Mapping[object, object]", key).get(table, ())  # cast: isinstance narrows no type arguments
             return emit_once(table, DeclaredEmitter(model, key_names(key)))
     return None
 
@@ -134,7 +134,7 @@ def _checked(model: object, declared: LazyTable[Any, Any, Any], kind: Kind) -> t
     if not isinstance(model, type) or not issubclass(model, root):
         which = _ORDINALS[_POSITIONS[kind]]
         raise ModelError(
-            f"{_where(declared)}: the {which} argument of LazyTable is a {root.__name__} class, not {model!r}."
+            f"{_where(declared)}: the {which} argument of LazyTable must be a {root.__name__} class, not {model!r}."
         )
     return model
 
@@ -144,11 +144,11 @@ def _where(declared: LazyTable[Any, Any, Any]) -> str:
     return declared.attribute if owner is None else f"{owner.__qualname__}.{declared.attribute}"
 
 
-# -- From an annotation to a class
+# -- Resolving annotations
 
 
 def _argument(declared: LazyTable[Any, Any, Any], position: int) -> Any:
-    """Return one type argument, or None where there is none. ``Any``: an annotation may be anything."""
+    """Return one type argument, or None if it is not given. ``Any``: an annotation may be anything."""
     owner = declared.owner
     annotation = None if owner is None else own_annotations(owner).get(declared.attribute)
     while isinstance(annotation, str):
@@ -161,12 +161,12 @@ def _argument(declared: LazyTable[Any, Any, Any], position: int) -> Any:
     argument = given[position]
     if isinstance(argument, str):
         return None  # the default of a type parameter
-    text = getattr(argument, "__forward_arg__", None)  # "UserRow" inside of LazyTable[...]
+    text = getattr(argument, "__forward_arg__", None)  # "UserRow" within LazyTable[...]
     return argument if text is None else evaluate(str(text), owner, _where(declared))
 
 
 def own_annotations(owner: type) -> dict[str, Any]:
-    """Return a class's own annotations, none of them evaluated. ``Any``: text, or whatever Python made of them."""
+    """Return a class's own annotations, unevaluated. ``Any``: text, or whatever Python has made of it."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -175,7 +175,7 @@ def own_annotations(owner: type) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> tuple[list[str], str | None]:
-    """Return the arguments in an annotation's text; or the text within, of one that is quoted twice."""
+    """Return the type arguments in an annotation's text; if it is quoted twice, return the inner text instead."""
     node = ast.parse(text.strip(), mode="eval").body
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [], node.value
@@ -191,24 +191,22 @@ def _unquoted(node: ast.expr) -> str:
 
 
 def evaluate(text: str, owner: type | None, where: str) -> Any:
-    """Return what an annotation's text is in the module of the class ``owner``. ``Any``: it may be anything.
+    """Evaluate an annotation's text in the module of the class ``owner``. ``Any``: the result may be anything.
 
     Raises:
         Unresolved: A name in it does not exist there.
     """
     module = sys.modules.get(owner.__module__) if owner is not None else None
     try:
-        # The annotation's own author wrote it, in a class that has been executed.
+        # The text is from a class body in a module that has already been executed.
         return eval(text, dict(vars(module)) if module is not None else {})  # noqa: S307
     except (NameError, AttributeError) as error:
         name = getattr(error, "name", None) or text
-        raise Unresolved(
-            f"{where}: {text!r} does not exist when the program runs. {_remedy(str(name), module)}"
-        ) from None
+        raise Unresolved(f"{where}: {text!r} does not exist at run time. {_remedy(str(name), module)}") from None
 
 
 def _remedy(name: str, module: Any) -> str:
-    """Name the import that only type checkers see. ``Any``: a module, or None."""
+    """Say how to define ``name`` at run time, and name its import if only type checkers see it. ``Any``: a module."""
     path = getattr(module, "__file__", None)
     title = getattr(module, "__name__", "its module")
     if path is not None:

@@ -17,6 +17,7 @@ from lazy_alchemy._catalog.failures import raise_alone, reflection_error
 from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
 from lazy_alchemy._drivers import gave_up_waiting
 from lazy_alchemy._errors import ReflectionError
+from lazy_alchemy._schema.names import can_exist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -168,7 +169,7 @@ class Reader:
         self, connection: Connection, names: Collection[str], schema: str | None, *, foreign: bool
     ) -> dict[str, Outcome]:
         """Reflect ``names`` in one batch; if it fails, in halves, so that a broken view fails only itself."""
-        names = [name for name in names if _can_exist(name)]
+        names = [name for name in names if can_exist(name)]
         try:
             with savepoint(connection, foreign=foreign):
                 if not names:
@@ -244,12 +245,3 @@ def _by_schema(keys: Iterable[Key]) -> dict[str | None, list[str]]:
     for schema, name in keys:
         grouped[schema].append(name)
     return grouped
-
-
-def _can_exist(name: str) -> bool:
-    """Return whether any database could have a table of this name; a driver would raise on the others."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return bool(name) and "\0" not in name

@@ -1,6 +1,6 @@
-"""``lazy-alchemy demo``: what loading tables costs, measured there and then, and a program that uses three of them.
+"""``lazy-alchemy demo``: it measures what loading tables costs, and runs a program that uses three of them.
 
-The database is ``_demo_schema``'s, in a temporary directory that is gone when the demo ends.
+The database is that of ``demo_schema``, in a temporary directory that is removed at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["Cost", "Measurement", "Step", "measure", "measure_again", "perform",
 
 @dataclass(frozen=True)
 class Cost:
-    """What loading took: the tables in the MetaData, the statements sent, the time in milliseconds."""
+    """The cost of a load: the tables in the MetaData, the statements sent, the time in milliseconds."""
 
     tables: int
     round_trips: int
@@ -45,7 +45,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A way to load tables, by the code that a user would write."""
+    """A way to load tables, with the code that a user would write."""
 
     title: str
     code: str
@@ -60,7 +60,7 @@ def _used(engine: Engine) -> LazyDB:
     db = get_lazy_class(engine)
     db.preload(*USED)
     for name in USED:
-        db.get(name)  # a Table, as the others have one
+        db.get(name)  # builds the Table, as SQLAlchemy does
     return db
 
 
@@ -84,9 +84,9 @@ MEASUREMENTS = (
 
 
 def measure(url: URL, load: Callable[[Engine], MetaData]) -> Cost:
-    """Return what ``load`` costs on an Engine of its own, already connected: a dialect's first queries do not count."""
+    """Return the cost of ``load`` on its own, already connected Engine: a dialect's first queries do not count."""
     with _connected(url) as engine, _counting(engine) as statements:
-        gc.collect()  # what others left behind
+        gc.collect()  # the garbage of earlier measurements
         started = perf_counter()
         metadata = load(engine)
         milliseconds = (perf_counter() - started) * 1000
@@ -94,7 +94,7 @@ def measure(url: URL, load: Callable[[Engine], MetaData]) -> Cost:
 
 
 def measure_again(url: URL) -> Cost:
-    """Return what the three tables cost when they are used a second time."""
+    """Return the cost of using the three tables a second time."""
     with _connected(url) as engine:
         db = _used(engine)
         with _counting(engine) as statements:
@@ -135,7 +135,7 @@ PROGRAM = (
         """,
     ),
     Step(
-        "Join: two more tables, as SQLAlchemy knows them",
+        "Join: two more tables, as in plain SQLAlchemy",
         """
         customers, orders, items = db.customers, db.orders, db.order_items
         total = func.sum(items.c.quantity * items.c.price_cents)
@@ -145,7 +145,7 @@ PROGRAM = (
         """,
     ),
     Step(
-        "Create: what the database fills in is optional, the rest is checked",
+        "Create: columns that the database fills in are optional, the rest is validated",
         """
         NewCustomer = db.customers.as_pydantic_insert()
         NewCustomer.model_validate({"name": None, "newsletter": "perhaps"})
@@ -158,7 +158,7 @@ PROGRAM = (
         """,
     ),
     Step(
-        "Update: a patch has only what was sent",
+        "Update: a patch has only the fields that were sent",
         """
         CustomerPatch = db.customers.as_pydantic_partial()
         patch = CustomerPatch.model_validate({"city": "London"})
@@ -168,7 +168,7 @@ PROGRAM = (
         """,
     ),
     Step(
-        "Validate: rows on their way out, and bodies on their way in",
+        "Validate: rows on their way out, request bodies on their way in",
         """
         CustomerRow = db.customers.as_pydantic()
         row = CustomerRow.model_validate(ada)
@@ -190,11 +190,11 @@ PROGRAM = (
 
 
 def perform(step: Step, names: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Run a step, yielding the source of each statement and what a prompt would print after it.
+    """Run a step, and yield the source of each statement with what a prompt would print after it.
 
     Args:
-        step: What to run.
-        names: The variables, which the step adds to.
+        step: The step to run.
+        names: The program's variables; the step adds to them.
     """
     source = dedent(step.code).strip()
     for statement in ast.parse(source).body:
@@ -204,7 +204,7 @@ def perform(step: Step, names: dict[str, object]) -> Iterator[tuple[str, str]]:
 
 def _evaluate(statement: ast.stmt, code: str, names: dict[str, object]) -> str:
     if not isinstance(statement, ast.Expr):
-        exec(compile(code, "<demo>", "exec"), names)  # noqa: S102 - the text is above; what is printed is what is run
+        exec(compile(code, "<demo>", "exec"), names)  # noqa: S102 - the code above; what is printed is what runs
         return ""
     try:
         value: object = eval(compile(code, "<demo>", "eval"), names)  # noqa: S307 - as above
@@ -215,7 +215,7 @@ def _evaluate(statement: ast.stmt, code: str, names: dict[str, object]) -> str:
 
 
 def run_demo(console: Console) -> None:
-    """Make the database, measure, run the program, and remove the database."""
+    """Create the database, measure, run the program, and remove the database."""
     with TemporaryDirectory(prefix="lazy-alchemy-") as directory:
         path = Path(directory) / "shop.db"
         create_shop(path)
@@ -223,7 +223,7 @@ def run_demo(console: Console) -> None:
         _print_costs(console, url)
         _print_program(console, url)
     console.print()
-    _say(console, "The database is removed. Now with yours:")
+    _say(console, "The database has been removed. Now try it with yours:")
     for command in ("lazy-alchemy tables URL", "lazy-alchemy show URL TABLE..."):
         console.print(Text(f"  {command}", style="bold"))
 
@@ -234,8 +234,8 @@ def _print_costs(console: Console, url: URL) -> None:
     _head(console, f"A shop with {len(keys)} tables and {count} foreign keys")
     _say(
         console,
-        f"A program uses three of them: {', '.join(USED)}. Measured now, on SQLite, each with an engine of its own"
-        " that is already connected:",
+        f"A program uses three of them: {', '.join(USED)}. Measured just now, on SQLite, each with its own engine,"
+        " which is already connected:",
     )
     for measurement in MEASUREMENTS:
         _warm(url, measurement)
@@ -254,12 +254,12 @@ def _print_costs(console: Console, url: URL) -> None:
     console.print(table)
     console.print()
     again = measure_again(url)
-    milliseconds = ", ".join(f"{cost.round_trips:,}" for cost in costs)
+    round_trips = ", ".join(f"{cost.round_trips:,}" for cost in costs)
     _say(
         console,
-        "By default SQLAlchemy follows foreign keys, to the parents of parents. lazy_alchemy loads what is used; used"
-        f" again, they cost {again.round_trips} round trips. To a server 1 ms away the round trips above would take"
-        f" {milliseconds} milliseconds more.",
+        "By default SQLAlchemy follows foreign keys, to the parents of parents. lazy_alchemy loads only the tables that"
+        f" are used; using them again costs {again.round_trips} round trips. With a server 1 ms away, the round trips"
+        f" above would take another {round_trips} milliseconds.",
     )
 
 
@@ -279,7 +279,7 @@ def _print_program(console: Console, url: URL) -> None:
 
 
 def _prompted(code: str) -> Text:
-    """Return Python code as a prompt shows it."""
+    """Return Python code as it looks at a prompt."""
     lines = code.split("\n")
     text = "\n".join(f"{'...' if number else '>>>'} {line}" for number, line in enumerate(lines))
     highlighted = Syntax("", "python", theme="ansi_dark").highlight(text)
@@ -297,7 +297,7 @@ def _say(console: Console, words: str) -> None:
 
 
 def _warm(url: URL, measurement: Measurement) -> None:
-    """Let the process import and compile what it does the first time, which is nobody's cost."""
+    """Run a measurement once, so that imports and compilation do not count."""
     with _connected(url) as engine:
         measurement.load(engine)
 

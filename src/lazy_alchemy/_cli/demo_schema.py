@@ -1,6 +1,6 @@
 """The demo's database: the 120 tables of a company that sells things, and rows in the three that the demo uses.
 
-Only SQLite's own module is needed here. Nothing is measured and nothing is printed.
+It needs only ``sqlite3``, and neither measures nor prints anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["USED", "create_shop", "ddl", "foreign_keys"]
 USED = ("customers", "orders", "order_items")
 """The three tables that the demo's program works with."""
 
-# One table a line, parents first: its name, then the tables that its foreign keys refer to.
+# One table per line, parents first: its name, then the tables that its foreign keys refer to.
 _TABLES = """
 currencies
 languages
@@ -172,7 +172,7 @@ _OWN = {
     ),
 }
 
-# Columns of the unique constraint and of the index, where they are not ``code`` and ``name``.
+# Columns of the unique constraint and of the index, if these are not ``code`` and ``name``.
 _KEYS = {
     "customers": ("email", "name"),
     "orders": ("number", "ordered_at"),
@@ -219,7 +219,7 @@ def foreign_keys() -> dict[str, tuple[str, ...]]:
 
 
 def ddl() -> list[str]:
-    """Return the statements that create the tables and their indexes: two a table."""
+    """Return the statements that create the tables and their indexes: two per table."""
     return [statement for name, parents in foreign_keys().items() for statement in _ddl_of(name, parents)]
 
 

@@ -1,4 +1,4 @@
-"""The commands ``generate`` and ``check``: what they take, and what they print. ``_cli_app`` registers them."""
+"""The commands ``generate`` and ``check``: their arguments and their output. ``app`` registers them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from lazy_alchemy._accessors.drift import Difference, differences, outgrown
+from lazy_alchemy._accessors.drift import Difference, differences, limit_differences
 from lazy_alchemy._accessors.registry import LazyDBMeta
 from lazy_alchemy._accessors.type_arguments import Unresolved, declared_columns, declared_insert
 from lazy_alchemy._cli.connect import CommandError, database, require_schema
-from lazy_alchemy._cli.module_file import ForeignFileError, differs, generate, require_own, write
+from lazy_alchemy._cli.module_file import ForeignFileError, differs, generate, require_generated, write
 from lazy_alchemy._cli.text import one_line, printable
 from lazy_alchemy._errors import ModelError, TableNotFoundError
 from lazy_alchemy._secrets import redact
@@ -45,18 +45,20 @@ def generate_module(
     force: bool,
     check: bool = False,
 ) -> str:
-    """Do what ``lazy-alchemy generate`` does, and return what it says at the end; nothing if it wrote to stdout.
+    """Run ``lazy-alchemy generate``, and return its final message; empty if it wrote to stdout.
+
+    With ``check`` it writes nothing.
 
     Raises:
-        CommandError: An argument, the database or the file is not as it should be; with ``check``, also if it is not
-            what would be written, and nothing is written in any case.
+        CommandError: An argument, the database or the file is not usable; with ``check``, also if the file is out of
+            date.
         TableNotFoundError: A table does not exist.
     """
     if "://" in output:
         raise CommandError("-o takes the name of a file, not a URL")
     path = None if output == "-" else Path(output)
-    kinds: Any = _words(models, "--models", get_args(Models))  # Any: a list of literals, as checked
-    known: Any = _words(target, "--target", get_args(Target))  # Any: likewise
+    kinds: Any = _choices(models, "--models", get_args(Models))  # Any: a list of literals, as checked
+    known: Any = _choices(target, "--target", get_args(Target))  # Any: likewise
     names = [name for text in tables for name in _names(text)]
     if check and path is None:
         raise CommandError("--check compares a file: name it with -o")
@@ -66,8 +68,8 @@ def generate_module(
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it: -o {path / 'db.py'}")
         if not force and not check:
-            with _own_file():
-                require_own(path)
+            with _file_errors():
+                require_generated(path)
     with database(url, schema) as engine, _progress() as bar:
         task = bar.add_task("Reading", total=None)
         try:
@@ -95,18 +97,18 @@ def generate_module(
     except OSError as error:
         raise CommandError(f"{path} cannot be {'read' if check else 'written'}: {error.strerror}") from None
     if check and changed:
-        said = "is not what would be written: generate it anew" if path.exists() else "does not exist: generate it"
-        raise CommandError(f"{path} {said}")
-    tables_said = "1 table" if count == 1 else f"{count} tables"
-    return f"{path}: {tables_said}, {'written' if changed else 'unchanged'}"
+        problem = "is out of date: generate it again" if path.exists() else "does not exist: generate it"
+        raise CommandError(f"{path} {problem}")
+    counted = "1 table" if count == 1 else f"{count} tables"
+    return f"{path}: {counted}, {'written' if changed else 'unchanged'}"
 
 
 class Checked(NamedTuple):
-    """One declared table that was compared.
+    """The comparison of one declared table.
 
     Attributes:
         title: The table's name, and where it is declared.
-        found: What is different.
+        found: The differences.
         is_missing: Whether the table does not exist.
     """
 
@@ -116,26 +118,26 @@ class Checked(NamedTuple):
 
     @property
     def fails(self) -> bool:
-        """Whether code that goes by the declaration may fail."""
+        """Whether code that relies on the declaration may fail."""
         return self.is_missing or not all(difference.is_extra for difference in self.found)
 
 
 def load_registry(text: str) -> LazyDBMeta:
-    """Import the registry class that ``module:Class`` names; the module may be in the current directory.
+    """Import the registry class called ``module:Class``; the module may be in the current directory.
 
     Raises:
-        CommandError: There is none.
+        CommandError: There is no such class, or the module cannot be imported.
     """
     module_name, separator, class_name = text.partition(":")
     if not separator or not module_name or not class_name:
-        raise CommandError(f"{text!r} names no registry class: write it as module:Class, such as app.db:AppDB")
+        raise CommandError(f"{text!r} is not a registry class: write it as module:Class, such as app.db:AppDB")
     sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise CommandError(f"{module_name} cannot be imported: {one_line(redact(str(error)))}") from None
-    except Exception as error:  # noqa: BLE001  a module may raise anything at all
-        # Not the message: a module that connects may have the database's password in it.
+    except Exception as error:  # noqa: BLE001  a module may raise anything
+        # Without its message: if the module connects, the message may contain the database's password.
         raise CommandError(f"{module_name} cannot be imported: it raises {type(error).__name__}") from None
     except SystemExit:
         raise CommandError(f"{module_name} cannot be imported: it exits") from None
@@ -149,16 +151,16 @@ def load_registry(text: str) -> LazyDBMeta:
             name for name, value in vars(module).items() if isinstance(value, LazyDBMeta) and value.__tables__
         ]
         hint = f" It has {', '.join(sorted(registries))}." if registries else ""
-        problem = "does not exist" if found is None else "is no registry class that declares tables"
+        problem = "does not exist" if found is None else "is not a registry class that declares tables"
         raise CommandError(f"{class_name} {problem} in {module_name}.{hint}")
     return found
 
 
 def check_registry(url: str, registry: LazyDBMeta, schema: str | None) -> list[Checked]:
-    """Compare all tables that a registry declares with a database, in one batch, and return all of them.
+    """Compare all tables that a registry declares with a database; they are loaded in one batch.
 
     Raises:
-        CommandError: The database cannot be asked, or a declaration cannot be resolved.
+        CommandError: The database cannot be read, or a declaration cannot be resolved.
     """
     from lazy_alchemy import LazyDB
 
@@ -185,7 +187,7 @@ def check_registry(url: str, registry: LazyDBMeta, schema: str | None) -> list[C
         different = {difference.column for difference in found}
         model = inserts[declared]
         if table is not None and model is not None:
-            found += [one for one in outgrown(table, model) if one.column not in different]
+            found += [one for one in limit_differences(table, model) if one.column not in different]
         checked.append(Checked(title, found, table is None))
     return checked
 
@@ -198,7 +200,7 @@ def _resolved(argument: Callable[[LazyTable], _T], declared: LazyTable) -> _T:
         raise CommandError(one_line(str(error))) from None
 
 
-def _words(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
+def _choices(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     for word in words:
         if word not in allowed:
@@ -207,13 +209,13 @@ def _words(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
 
 
 def _names(text: str) -> list[str]:
-    """Return the names in a list with commas between: in double quotes, twice for one, a name may be anything."""
+    """Return the names in a comma-separated list. A name in double quotes may contain anything, and doubles its own."""
     found = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*?)\s*(?:,|$)', text)
     return [name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found if name]
 
 
 @contextmanager
-def _own_file() -> Generator[None, None, None]:
+def _file_errors() -> Generator[None, None, None]:
     try:
         yield
     except (ForeignFileError, OSError) as error:
@@ -221,8 +223,8 @@ def _own_file() -> Generator[None, None, None]:
 
 
 def _progress() -> Progress:
-    """Return a progress bar on standard error, which shows on a terminal only, and is gone in the end."""
+    """Return a progress bar on standard error, which shows only on a terminal and is removed at the end."""
     console = Console(stderr=True)
-    console.quiet = not console.is_terminal  # a bar that is disabled ends with an empty line all the same
+    console.quiet = not console.is_terminal  # even a disabled bar ends with an empty line
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,6 +1,6 @@
-"""The entry point of the ``lazy-alchemy`` command; the command itself is ``_cli_app``.
+"""The entry point of the ``lazy-alchemy`` command; the command itself is in ``app``.
 
-Nothing is imported here that the ``cli`` extra brings, so that a missing extra can be said in one line.
+This module imports nothing of the ``cli`` extra at the top, so that a missing extra can be reported in one line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def main() -> None:
     """Run the ``lazy-alchemy`` command on ``sys.argv``, and exit with its status.
 
     Raises:
-        SystemExit: Always: 0 when it worked, 1 when it did not, 2 when it was called wrongly.
+        SystemExit: Always: 0 for success, 1 for failure, 2 for wrong usage.
     """
     try:
         try:
@@ -29,17 +29,17 @@ def main() -> None:
         from lazy_alchemy._cli.app import run
 
         run()
-    except KeyboardInterrupt:  # while it was still being imported: later, the command itself takes care
+    except KeyboardInterrupt:  # during the import: later, the command itself handles it
         sys.exit(_INTERRUPTED)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        # Python would try to write the rest once more at exit.
+        # Otherwise Python would try to write the rest again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(f"error: the output cannot be written: {error.strerror}")
 
 
-_INTERRUPTED = 130  # what a shell makes of SIGINT
+_INTERRUPTED = 130  # the exit status that shells give for SIGINT
 
 
 if __name__ == "__main__":

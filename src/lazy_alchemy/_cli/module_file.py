@@ -1,4 +1,4 @@
-"""From a database to a module on disk: what ``lazy-alchemy generate`` does, apart from its arguments and its output."""
+"""From a database to a module on disk: ``lazy-alchemy generate`` without its arguments and its output."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from lazy_alchemy._tables import CustomTable
     from lazy_alchemy.emitters.source import Models, Target
 
-__all__ = ["ForeignFileError", "differs", "generate", "require_own", "write"]
+__all__ = ["ForeignFileError", "differs", "generate", "require_generated", "write"]
 
 
 class ForeignFileError(LazyAlchemyError):
-    """A file that nobody generated is where a generated one should go."""
+    """The file to write exists and was not generated."""
 
 
 def generate(
@@ -50,22 +50,22 @@ def generate(
         engine: The database.
         schema: The schema; None for the connection's default.
         tables: The names of the tables and views; empty for all.
-        class_name: What the registry class is called.
-        is_async: Whether it is for asyncio and trio.
-        models: As of ``SourceEmitter``.
-        target: As of ``SourceEmitter``.
-        started: Is called with the number of tables when they are read.
-        progress: Is called after each table.
+        class_name: The name of the registry class.
+        is_async: Whether the registry is for asyncio and trio.
+        models: See ``SourceEmitter``.
+        target: See ``SourceEmitter``.
+        started: Called with the number of tables once they have been read.
+        progress: Called after each table.
 
-    What cannot be read is left out with a warning that names it and says why, unless ``tables`` names it or nothing
-    else is there. A column of a type that nobody knows has a warning too.
+    A table that cannot be read is left out with a warning that names it and the reason; if ``tables`` names it, or no
+    table is left, it is an error. A column of an unknown type causes a warning too.
 
     Raises:
         TableNotFoundError: Some of ``tables`` do not exist.
         ReflectionError: The database, or one of ``tables``, cannot be read.
-        ModelError: An option cannot be.
+        ModelError: An option is invalid.
 
-    Round trips: one for the names, unless ``tables`` says them, and those of one batch of the reflector.
+    Round trips: one for the names, unless ``tables`` gives them, and those of one batch of the reflector.
     """
     from lazy_alchemy._accessors.threaded import LazyDB
 
@@ -73,15 +73,15 @@ def generate(
     catalog = db._catalog  # pyright: ignore[reportPrivateUsage]  # its public names are tables
     names = list(dict.fromkeys(tables)) or sorted(drive(catalog.names(schema, IN_THREAD)))
     with warnings.catch_warnings():
-        # Of a type that nobody knows, which is said below, with the name of the table.
+        # About an unknown type: our own warning, below, names the table as well.
         warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
         failures = _preload(db, names)
-    # Not one after another from the accessor, which would look each time at all tables that a table reaches.
+    # Not one by one from the accessor: for each table it would check all tables that its foreign keys reach.
     found = _built(catalog, schema, names, engine.dialect.name, failures)
     if failures and (tables or not found):
         raise failures[0]
     for failure in failures:
-        # One table that nobody can read is no reason to have nothing.
+        # One unreadable table must not prevent the others.
         warnings.warn(f"Left out: {_reason(failure)}", stacklevel=2)
     if started is not None:
         started(len(found))
@@ -93,16 +93,16 @@ def generate(
         models=models,
         target=target,
         progress=progress,
-        unknown=lambda said: warnings.warn(said, UnknownTypeWarning, stacklevel=2),
+        unknown=lambda message: warnings.warn(message, UnknownTypeWarning, stacklevel=2),
     )
 
 
 def _preload(db: LazyDB, names: Sequence[str]) -> list[LazyAlchemyError]:
-    """Load tables in one batch, and return why some are not loaded."""
+    """Load tables in one batch, and return the errors of those that cannot be loaded."""
     try:
         db.preload(*names)
     except TableNotFoundError as error:
-        # Of a name that the database lists and does not find: SQLite's "", or one that was dropped meanwhile.
+        # The database lists the name but does not find it: SQLite's "", or a table that was dropped meanwhile.
         rest = [name for name in names if name not in error.names]
         return [error, *(_preload(db, rest) if rest else [])]
     except ReflectionError as error:
@@ -112,14 +112,14 @@ def _preload(db: LazyDB, names: Sequence[str]) -> list[LazyAlchemyError]:
 
 def _reason(failure: LazyAlchemyError) -> str:
     if isinstance(failure, TableNotFoundError):
-        return f"{', '.join(map(repr, failure.names))} is listed by the database and cannot be found"
+        return f"{', '.join(map(repr, failure.names))} is listed by the database but cannot be found"
     return str(failure)
 
 
 def _built(
     catalog: Catalog, schema: str | None, names: Sequence[str], dialect: str, failures: list[LazyAlchemyError]
 ) -> list[CustomTable]:
-    """Build what was loaded of ``names``, in their order, and tell ``failures`` of what cannot be. No I/O."""
+    """Build those of ``names`` that were loaded, in order, and add the errors to ``failures``. No I/O."""
     keys = [(schema, name) for name in names]
     known = catalog.infos(keys)
     built = BuiltTables(dialect)
@@ -133,11 +133,11 @@ def _built(
     return found
 
 
-def require_own(path: Path) -> None:
-    """Refuse to overwrite what nobody generated.
+def require_generated(path: Path) -> None:
+    """Refuse to overwrite a file that was not generated.
 
     Raises:
-        ForeignFileError: There is such a file.
+        ForeignFileError: The file exists and was not generated.
     """
     if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
         raise ForeignFileError(
@@ -147,7 +147,7 @@ def require_own(path: Path) -> None:
 
 
 def differs(path: Path, text: str) -> bool:
-    """Return whether a file has another content than ``text``, or does not exist.
+    """Return whether a file's content differs from ``text``, or it does not exist.
 
     Raises:
         OSError: It cannot be read.
@@ -156,10 +156,10 @@ def differs(path: Path, text: str) -> bool:
 
 
 def write(path: Path, text: str) -> bool:
-    """Write a file as a whole or not at all, and return whether it had another content before.
+    """Write a file atomically, and return whether that changed its content.
 
     Raises:
-        OSError: It cannot be written; what was there stays.
+        OSError: It cannot be written; the old file stays.
     """
     if not differs(path, text):
         return False
@@ -167,7 +167,7 @@ def write(path: Path, text: str) -> bool:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode("utf-8"))
-        # As a file that is opened for writing would have it: mkstemp lets nobody else read.
+        # The mode that open() would give: mkstemp lets only the owner read.
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)

@@ -1,6 +1,6 @@
-"""What ``lazy-alchemy tables`` and ``lazy-alchemy show`` print, made of plain data: no I/O.
+"""The output of ``lazy-alchemy tables`` and ``lazy-alchemy show``, made from plain data. No I/O.
 
-Names, types and comments are put into ``Text`` objects, in which rich interprets no markup.
+Names, types and comments become ``Text`` objects, in which rich interprets no markup.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def table_list(kinds: Mapping[str, TableKind]) -> RenderableType:
 
 
 def table_details(info: TableInfo, dialect: Dialect) -> RenderableType:
-    """Return all that is known of a table: its columns, then its keys, constraints and indexes."""
+    """Return all that is known about a table: its columns, then its keys, constraints and indexes."""
     name = _qualified(info.schema, info.name)
     head = Text.assemble((printable(name), "bold"), f"  {info.kind}, {_counted(len(info.columns), 'column')}")
     parts: list[RenderableType] = [head]
@@ -79,12 +79,12 @@ def _columns(info: TableInfo, dialect: Dialect) -> Table:
 def _type(column: ColumnInfo, dialect: Dialect) -> str:
     try:
         return column.type.build().compile(dialect=dialect)
-    except Exception:  # noqa: BLE001 - a type that nobody knows, or that its dialect has no DDL for
+    except Exception:  # noqa: BLE001 - an unknown type, or one that has no DDL in its dialect
         return "unknown"
 
 
 def _default(column: ColumnInfo) -> str:
-    """Return what fills the column when an INSERT does not name it."""
+    """Return where the column's value comes from if an INSERT omits it."""
     if column.computed is not None:
         stored = {True: " stored", False: " virtual"}.get(bool(column.computed["persisted"]), "")
         return f"generated{stored}: {column.computed['sqltext']}"
@@ -96,7 +96,7 @@ def _default(column: ColumnInfo) -> str:
 
 
 def _memberships(info: TableInfo, column: str) -> Iterator[str]:
-    """Yield which keys and indexes ``column`` is in, ``(part)`` of one where it is there with others."""
+    """Yield the keys and indexes that contain ``column``, with ``(part)`` if they contain other columns too."""
     groups: list[tuple[str, Sequence[str | None]]] = []
     if info.primary_key is not None:
         groups.append(("PK", info.primary_key.columns))
@@ -121,7 +121,7 @@ def _sections(info: TableInfo) -> Iterator[tuple[str, list[str]]]:
 
 
 def _enums(info: TableInfo) -> Iterator[str]:
-    """Yield the labels of each type that has a name of its own, which is all that a column's type shows of it."""
+    """Yield the name and labels of each named enum type; the column's type shows only the name."""
     for column in info.columns:
         built = column.type.build()
         if isinstance(built, Enum) and built.name:
@@ -141,16 +141,16 @@ def _foreign_key(key: ForeignKeyInfo, info: TableInfo) -> str:
     return line + "".join(f", {words}" for words in _options(key.options))
 
 
-def _shown(value: Plain) -> str:
+def _option_text(value: Plain) -> str:
     if isinstance(value, tuple):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(_option_text, value))
     if isinstance(value, Options):
-        return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
+        return ", ".join(f"{name} {_option_text(item)}" for name, item in value.items())
     return str(value)
 
 
 def _target(key: ForeignKeyInfo, info: TableInfo) -> str:
-    """Return the referred table's name, with its schema where that is another than the table's own."""
+    """Return the referred table's name, with its schema if that is not the schema of ``info``."""
     return _qualified(None if key.referred_schema == info.schema else key.referred_schema, key.referred_table)
 
 
@@ -166,13 +166,13 @@ def _index(index: IndexInfo) -> str:
 
 
 def _options(options: Options) -> Iterator[str]:
-    """Yield the options that are set, worded: ``on delete CASCADE``, ``postgresql where (x > 0)``."""
+    """Yield the options that are set, in words: ``on delete CASCADE``, ``postgresql where (x > 0)``."""
     for name, value in options.items():
         words = {"ondelete": "on delete", "onupdate": "on update"}.get(name, name.replace("_", " "))
         if value is True:
             yield words
         elif value not in (None, False, (), Options()):
-            yield f"{words} {_shown(value)}"
+            yield f"{words} {_option_text(value)}"
 
 
 def _qualified(schema: str | None, name: str) -> str:

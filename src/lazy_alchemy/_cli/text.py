@@ -1,6 +1,6 @@
-"""What the command may print: text without control characters.
+"""Text that is safe to print: without control characters.
 
-Everything that a database, a driver or the command line says is data, and passes through here on its way to a terminal.
+All text from a database, a driver or the command line passes through here on its way to the terminal.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ __all__ = ["one_line", "printable"]
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` with what is not printable escaped: a newline as ``\n``, ESC as ``\x1b``."""
+    r"""Return ``text`` with unprintable characters escaped: a newline as ``\n``, ESC as ``\x1b``."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` printable and in one line, its runs of white space one space each."""
+    """Return ``text`` printable and on one line, with a single space for each run of white space."""
     return printable(" ".join(text.split()))

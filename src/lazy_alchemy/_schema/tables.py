@@ -1,7 +1,7 @@
-"""What a reflector finds out about a table, as plain data.
+"""A reflected table as plain data.
 
-Immutable, comparable and serialisable; no I/O, and no SQLAlchemy object but through ``TypeInfo.build``. A TableInfo can
-be kept, written to a file, sent to another process, and compared to notice that a table has changed.
+Immutable, comparable and serialisable; no I/O, and no SQLAlchemy objects except those of ``TypeInfo.build``. A
+TableInfo can be cached, written to a file, sent to another process, and compared to detect that a table has changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class TableKind(str, enum.Enum):
-    """What kind of thing a name in the database is; all of them are tables to an accessor."""
+    """The kind of a table or view; an accessor treats all of them as tables."""
 
     TABLE = "table"
     VIEW = "view"
@@ -44,12 +44,12 @@ class TableKind(str, enum.Enum):
 
     @property
     def is_view(self) -> bool:
-        """Whether it is a view of some kind."""
+        """Whether it is any kind of view."""
         return self in (TableKind.VIEW, TableKind.MATERIALIZED_VIEW, TableKind.TEMPORARY_VIEW)
 
     @property
     def is_temporary(self) -> bool:
-        """Whether only the connection that made it can see it."""
+        """Whether only the connection that created it can see it."""
         return self in (TableKind.TEMPORARY_TABLE, TableKind.TEMPORARY_VIEW)
 
     def __str__(self) -> str:
@@ -61,22 +61,22 @@ class ColumnInfo:
     """A column.
 
     Attributes:
-        name: As the database spells it.
-        type: Its SQL type.
+        name: The name as the database spells it.
+        type: The SQL type.
         nullable: Whether it may be NULL.
         default: The server's default, as SQL text.
-        autoincrement: What the dialect says of it; None where it says nothing.
+        autoincrement: The value that the dialect reports; None if it reports none.
         comment: The column's comment.
         computed: ``sqltext`` and ``persisted`` of a generated column.
         identity: The arguments of ``sqlalchemy.Identity`` of an identity column.
-        quote: Whether the name must be quoted, where the dialect says so.
-        options: Options of one dialect, by their prefixed names.
-        unnumbered: Whether it is in a primary key of SQLite that does not number new rows, though SQLAlchemy may take
-            it to: ``INT PRIMARY KEY`` is not ``INTEGER PRIMARY KEY``. For models alone.
-        full_type: The type with what SQLAlchemy's leaves out of it, where there is such: within a domain of PostgreSQL
-            lengths, precisions and dimensions, and all CHECKs but one. For models alone.
-        type_name: What the database calls the type, where SQLAlchemy has none for it (its NullType). For messages and
-            models alone: it does not count in comparisons.
+        quote: Whether the name must be quoted; None if the dialect does not report it.
+        options: Dialect-specific options, by their prefixed names.
+        unnumbered: Whether it belongs to a primary key that SQLite does not number automatically, although SQLAlchemy
+            may assume so: ``INT PRIMARY KEY`` is not ``INTEGER PRIMARY KEY``. Only models use it.
+        full_type: The complete type, if SQLAlchemy's type omits part of it. In a PostgreSQL domain SQLAlchemy omits
+            lengths, precisions and dimensions, and all CHECKs but one. Only models use it.
+        type_name: The database's name for a type that SQLAlchemy does not know (its NullType). Only messages and
+            models use it; it is ignored in comparisons.
     """
 
     name: str
@@ -96,7 +96,7 @@ class ColumnInfo:
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """A primary key or a unique constraint: the names of its columns, in its order."""
+    """A primary key or a unique constraint, with its column names in key order."""
 
     columns: tuple[str, ...]
     name: str | None = None
@@ -132,12 +132,12 @@ class IndexInfo:
     """An index.
 
     Attributes:
-        columns: The name of each key column; None where the key is an expression.
-        expressions: The SQL text of each key; empty where all keys are columns.
+        columns: The name of each key column; None for a key that is an expression.
+        expressions: The SQL text of each key; empty if all keys are columns.
         unique: Whether it is unique.
         sorting: ``desc``, ``nulls_first`` and the like, by column name.
         name: Its name.
-        options: Options of one dialect, by their prefixed names.
+        options: Dialect-specific options, by their prefixed names.
     """
 
     columns: tuple[str | None, ...]
@@ -150,25 +150,25 @@ class IndexInfo:
 
 @dataclass(frozen=True)
 class TableInfo:
-    """Everything that a reflector found out about one table or view.
+    """Everything that was reflected about one table or view.
 
-    Two of them are equal exactly when they lead to equal tables: the order of columns counts, that of constraints does
-    not (they are kept sorted).
+    Two TableInfos are equal exactly when the tables built from them are: the order of columns counts, the order of
+    constraints does not (they are kept sorted).
 
     Attributes:
-        name: As the database spells it.
-        schema: The schema as it was asked for: None for the connection's default.
-        kind: What it is.
+        name: The name as the database spells it.
+        schema: The schema as requested; None for the connection's default.
+        kind: The kind of table or view.
         columns: In the table's order.
-        primary_key: None where there is none.
+        primary_key: None if there is none.
         foreign_keys: Sorted by name.
         indexes: Sorted by name.
         uniques: Sorted by name.
         checks: Sorted by name.
         comment: The table's comment.
-        options: Options of one dialect, by their prefixed names (``mysql_engine``).
-        version: What the reflector's ``fingerprints`` returns for the table in this state, where that is something else
-            than a digest of all the above. It is not compared.
+        options: Dialect-specific options, by their prefixed names (``mysql_engine``).
+        version: The reflector's fingerprint of this state of the table, if that is not a digest of the above. Ignored
+            in comparisons.
     """
 
     name: str
@@ -185,22 +185,22 @@ class TableInfo:
     version: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Sort what has no order of its own."""
+        """Sort the parts that have no order of their own."""
         for name in ("foreign_keys", "indexes", "uniques", "checks"):
             object.__setattr__(self, name, _sorted(getattr(self, name)))
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells this state of the table from another: the version, or a digest of everything that is compared."""
+        """Identifies this state of the table: the version, or a digest of everything that is compared."""
         if self.version is not None:
             return self.version
         return hashlib.sha256(repr(self).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_json(self) -> str:
-        """Return the TableInfo as JSON text: sorted, indented, the same for equal ones.
+        """Return the TableInfo as JSON text: sorted, indented, and the same for equal TableInfos.
 
         Raises:
-            ReflectionError: A column's type cannot be expressed as data.
+            ReflectionError: A column's type cannot be serialised.
         """
         return json.dumps(_encode(self), indent=1, sort_keys=True, ensure_ascii=False)
 
@@ -208,17 +208,17 @@ class TableInfo:
     def from_json(cls, text: str) -> TableInfo:
         """Return the TableInfo that ``to_json`` wrote.
 
-        Only read what you would also import: a type's class is imported by its name.
+        Read only text that you trust as you trust code: it names the classes of types, which are imported.
 
         Raises:
-            ReflectionError: The text is not what ``to_json`` writes.
+            ReflectionError: The text was not written by ``to_json``.
         """
         try:
             info = _decode(json.loads(text))
         except (ValueError, TypeError, KeyError) as error:
-            raise ReflectionError(f"This is not a TableInfo as to_json writes it: {error}") from error
+            raise ReflectionError(f"This is not a TableInfo in the format of to_json: {error}") from error
         if not isinstance(info, cls):
-            raise ReflectionError(f"This is JSON of a {type(info).__name__}, not of a TableInfo.")
+            raise ReflectionError(f"This is the JSON of a {type(info).__name__}, not of a TableInfo.")
         return info
 
 
@@ -241,11 +241,11 @@ _CLASSES = {
 
 
 def _encode(value: Any) -> Any:
-    """Return JSON data: an object names its class under ``is``, a mapping has its content under ``map``."""
+    """Return JSON data: an object has the name of its class under ``is``, a mapping has its items under ``map``."""
     # Any: the value of a field, and JSON.
     if isinstance(value, TypeInfo) and value.instance is not None:
         raise ReflectionError(
-            f"The SQL type {value.arguments['repr']} cannot be expressed as data: its table cannot leave the process."
+            f"The SQL type {value.arguments['repr']} cannot be serialised, so its table cannot leave the process."
         )
     if type(value).__name__ in _CLASSES:
         fields = {
@@ -273,7 +273,7 @@ def _decode(value: Any) -> Any:
         return tuple(map(_decode, value))
     if not isinstance(value, dict):
         return value
-    content = cast("dict[str, Any]", value)  # cast: what isinstance leaves unknown
+    content = cast("dict[str, Any]", value)  # cast: isinstance narrows no type arguments
     if "map" in content:
         return Options({key: _decode(item) for key, item in content["map"].items()})
     fields = {key: _decode(item) for key, item in content.items() if key != "is"}

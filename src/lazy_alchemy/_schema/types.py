@@ -1,6 +1,6 @@
-"""A SQL type as plain data: which class, built with which arguments.
+"""A SQL type as plain data: its class, and the arguments to build it with.
 
-Nothing here touches a database. What a type is in Python belongs to the emitters.
+Nothing here touches a database. The Python type of a SQL type is up to the emitters.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from lazy_alchemy._errors import ReflectionError
 __all__ = ["NO_OPTIONS", "Options", "Plain", "TypeInfo"]
 
 Plain: TypeAlias = Union[bool, int, float, str, tuple["Plain", ...], "Options", "TypeInfo", None]
-"""What a TableInfo is made of besides its own classes: immutable, comparable, serialisable."""
+"""The values in a TableInfo besides its own classes: immutable, comparable, serialisable."""
 
 _SCALARS = frozenset({bool, int, float, str, type(None)})
 
-_EVERY = "*"
-"""The key under which a type's variable positional arguments (an enum's labels) are kept."""
+_POSITIONAL = "*"
+"""The key of a type's variable positional arguments (an enum's labels)."""
 
-_empty: list[Options] = []  # the one without any
+_empty: list[Options] = []  # holds the only empty Options
 
 
 @final
 class Options(Mapping[str, Plain]):
-    """An immutable, hashable mapping that compares by content, whatever the order it was made in."""
+    """An immutable, hashable mapping that compares by content, regardless of order."""
 
     __slots__ = ("_hash", "_items")
 
@@ -42,7 +42,7 @@ class Options(Mapping[str, Plain]):
     _hash: int | None
 
     def __new__(cls, items: Mapping[str, object] | None = None) -> Options:
-        """Copy ``items``, making lists and dictionaries in them immutable; without any it is always the same object."""
+        """Copy ``items``, making lists and dictionaries in them immutable; an empty one is always the same object."""
         if not items and _empty:
             return _empty[0]
         self = super().__new__(cls)
@@ -50,7 +50,7 @@ class Options(Mapping[str, Plain]):
         self._hash = None
         if not items:
             _empty.append(self)
-            return _empty[0]  # whichever thread came first
+            return _empty[0]  # the first thread's, if several get here at once
         return self
 
     def __getitem__(self, key: str) -> Plain:
@@ -77,9 +77,9 @@ class Options(Mapping[str, Plain]):
         return Options, (self._items,)
 
     def thaw(self) -> dict[str, Any]:
-        """Return a new dictionary of what went in: lists, dictionaries and types again.
+        """Return a new dictionary with the original values: lists, dictionaries and types again.
 
-        ``Any``: these are keyword arguments of SQLAlchemy's constructors, whose types only they know.
+        ``Any``: these are keyword arguments of SQLAlchemy's constructors; only those know the types.
         """
         return {key: thaw(value) for key, value in self._items.items()}
 
@@ -88,10 +88,10 @@ def freeze(value: object) -> Plain:
     """Return ``value`` as immutable plain data.
 
     Raises:
-        TypeError: It holds something that is not plain data.
+        TypeError: It contains something that is not plain data.
     """
     if value is None or isinstance(value, (bool, int, float, str, Options, TypeInfo)):
-        # str(): SQLAlchemy's quoted_name is a str whose equality is the same and whose pickle is not.
+        # str(): SQLAlchemy's quoted_name equals the plain str but pickles differently.
         return str(value) if isinstance(value, str) else value
     if _is_mapping(value):
         return Options(value)
@@ -105,8 +105,8 @@ def freeze(value: object) -> Plain:
 
 
 def thaw(value: Plain) -> object:
-    """Return the mutable form of what ``freeze`` returned, for SQLAlchemy's constructors."""
-    if type(value) in _SCALARS:  # most are, and to look for a Mapping takes Python longer than all else here
+    """Undo ``freeze``: return mutable data, for SQLAlchemy's constructors."""
+    if type(value) in _SCALARS:  # most are, and isinstance with a Mapping class takes longer than all the rest
         return value
     if isinstance(value, tuple):
         return [thaw(item) for item in value]
@@ -119,13 +119,13 @@ def thaw(value: Plain) -> object:
 
 @dataclass(frozen=True, slots=True)
 class TypeInfo:
-    """A SQL type: the class by name, and the arguments that make an equal one.
+    """A SQL type: its class by name, and the arguments that build an equal type.
 
     Attributes:
-        name: ``module:class``, the module a public one where the class can be had from there.
-        arguments: Keyword arguments of the class; under ``*`` its positional ones.
-        instance: The type itself where no arguments were found that make an equal one. Such a TypeInfo works within
-            the process and cannot be written to a file.
+        name: ``module:class``, with a public module if one has the class.
+        arguments: Keyword arguments of the class; positional ones are under ``*``.
+        instance: The type itself, if no arguments were found that build an equal one. Such a TypeInfo works within
+            the process but cannot be written to a file.
     """
 
     name: str
@@ -134,13 +134,13 @@ class TypeInfo:
 
     @classmethod
     def of(cls, type_: TypeEngine[Any]) -> TypeInfo:
-        """Describe ``type_``; equal types get the same object. It costs no round trip."""
+        """Return the TypeInfo of ``type_``: the same object for equal types. No round trip."""
         state = _state(type_)
         info = _known.get(state)
         if info is None:
             info = cls._describe(type_, state)
             if info.instance is None:
-                if len(_known) >= _MOST_KNOWN:
+                if len(_known) >= _MAX_KNOWN:
                     _known.clear()
                 _known[state] = info
         return info
@@ -153,15 +153,15 @@ class TypeInfo:
                 info = cls(name, Options(_arguments(type_, private=private)))
                 if _state(info.build()) == state:
                     return info
-            except Exception:  # noqa: BLE001, PERF203, S110 - a third party's constructor; the instance stands in
+            except Exception:  # noqa: BLE001, PERF203, S110 - a third party's constructor; fall back to the instance
                 pass
         return cls(name, Options({"repr": repr(type_)}), instance=type_)
 
     def build(self) -> TypeEngine[Any]:
-        """Return a new type equal to the one described.
+        """Return a type equal to the described one.
 
         Raises:
-            ReflectionError: The class cannot be imported, or refuses its arguments.
+            ReflectionError: The class cannot be imported, or rejects its arguments.
         """
         if self.instance is not None:
             return self.instance
@@ -169,7 +169,7 @@ class TypeInfo:
             if self.arguments is NO_OPTIONS:
                 return _class_named(self.name)()
             keywords = self.arguments.thaw()
-            positional = keywords.pop(_EVERY, ())
+            positional = keywords.pop(_POSITIONAL, ())
             return _class_named(self.name)(*positional, **keywords)
         except ReflectionError:
             raise
@@ -177,11 +177,11 @@ class TypeInfo:
             raise ReflectionError(f"The SQL type {self.name} cannot be built: {error}") from error
 
 
-# By the state of a type. Emptied when it is full: an enum that gets a label a minute is not to be kept for ever.
+# By the state of a type. Emptied when full, so that an enum that keeps getting labels does not fill the memory.
 _known: dict[tuple[object, ...], TypeInfo] = {}
-_MOST_KNOWN = 10_000
+_MAX_KNOWN = 10_000
 
-# What isinstance alone leaves unknown to a type checker.
+# Type guards: isinstance alone leaves the type arguments unknown to type checkers.
 
 
 def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
@@ -198,7 +198,7 @@ def _is_type(value: object) -> TypeGuard[TypeEngine[Any]]:
 
 @cache
 def _public_name(cls: type) -> str:
-    """Prefer a public module: SQLAlchemy's private ones move between its releases."""
+    """Return ``module:class`` with a public module if possible: SQLAlchemy's private ones move between releases."""
     module = cls.__module__
     if module.startswith("sqlalchemy."):
         public = ["sqlalchemy.types"]
@@ -214,7 +214,7 @@ def _public_name(cls: type) -> str:
 def _class_named(name: str) -> Callable[..., TypeEngine[Any]]:
     module, _, qualname = name.partition(":")
     try:
-        found: Any = importlib.import_module(module)  # Any: it becomes whatever attribute the name leads to
+        found: Any = importlib.import_module(module)  # Any: a module, then attributes of it
         for part in qualname.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
@@ -231,12 +231,12 @@ def _class_named(name: str) -> Callable[..., TypeEngine[Any]]:
 def _parameters(cls: type) -> tuple[tuple[str, ...], str | None]:
     """Return the names of the keyword parameters of ``cls``, and of its variable positional one.
 
-    A constructor with ``**keywords`` hands them to its base's, so the bases are read on from there.
+    A constructor with ``**keywords`` passes them on to its base class, whose parameters are then included.
     """
     names: dict[str, None] = {}
     variable: str | None = None
     for base in cls.__mro__:
-        # Not inspect.signature: it would take a tenth of the time in which a process loads its first table.
+        # Not inspect.signature: it would take a tenth of the time of a process's first load.
         init = vars(base).get("__init__", object)
         while hasattr(init, "__wrapped__"):
             init = init.__wrapped__
@@ -254,7 +254,7 @@ def _parameters(cls: type) -> tuple[tuple[str, ...], str | None]:
     return tuple(names), variable
 
 
-# What these classes take out of their ``**keywords`` themselves, which no signature tells.
+# Parameters that these classes read from their ``**keywords``, so that no signature shows them.
 _FROM_KEYWORDS = {
     "Enum": ("name", "schema", "native_enum", "create_constraint", "validate_strings"),
     "SET": ("retrieve_as_bitwise",),
@@ -263,7 +263,7 @@ _FROM_KEYWORDS = {
 
 @cache
 def _defaults(cls: type) -> Mapping[str, object]:
-    """Return what the attributes of a ``cls()`` are, as far as there can be one."""
+    """Return the attributes of ``cls()``; none if it cannot be called without arguments."""
     try:
         plain = cls()
     except Exception:  # noqa: BLE001 - a type with required arguments; all of its arguments are kept then
@@ -271,8 +271,8 @@ def _defaults(cls: type) -> Mapping[str, object]:
     return {name: getattr(plain, name) for name in _parameters(cls)[0] if hasattr(plain, name)}
 
 
-# Parameters that say how DDL is emitted for, or where an object is kept beside, the type. A reflected type has the
-# defaults, and the objects (a MetaData) are not data. (2.1 warns of inherit_schema, whatever its value.)
+# Parameters that are not part of the type: they control its DDL, for which a reflected type has the defaults, or refer
+# to an object (a MetaData), which is not data. (2.1 warns about inherit_schema, whatever its value.)
 _NOT_THE_TYPE = frozenset({"metadata", "_create_events", "_adapted_from", "quote", "inherit_schema"})
 
 
@@ -281,7 +281,7 @@ def _class(type_: TypeEngine[Any]) -> type:
 
 
 def _arguments(type_: TypeEngine[Any], *, private: bool) -> dict[str, object]:
-    """Return the keyword arguments that may make an equal type, ``private`` ones (GeoAlchemy2 has one) on request."""
+    """Return keyword arguments that may build an equal type; ``private`` adds private ones (GeoAlchemy2 has one)."""
     names, variable = _parameters(_class(type_))
     defaults = _defaults(_class(type_))
     arguments: dict[str, object] = {}
@@ -298,27 +298,27 @@ def _arguments(type_: TypeEngine[Any], *, private: bool) -> dict[str, object]:
     if variable is not None:
         labels = getattr(type_, variable, None)
         if is_sequence(labels):
-            arguments[_EVERY] = list(labels)
+            arguments[_POSITIONAL] = list(labels)
     return arguments
 
 
 def _state(type_: TypeEngine[Any]) -> tuple[object, ...]:
-    """Return everything an instance holds, in a form that compares by content."""
-    held = vars(type_)
-    names = _lasting(_class(type_), tuple(held))
-    values = [held[name] for name in names]
+    """Return all attributes of a type but memoised ones, in a form that compares by content."""
+    attributes = vars(type_)
+    names = _state_names(_class(type_), tuple(attributes))
+    values = [attributes[name] for name in names]
     return (type(type_), names, *[v if type(v) in _SCALARS else _comparable(v) for v in values])
 
 
 @cache
-def _lasting(cls: type, names: tuple[str, ...]) -> tuple[str, ...]:
+def _state_names(cls: type, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not _memoised(cls, name)))
 
 
 def _memoised(cls: type, attribute: str) -> bool:
-    """Return whether an attribute only remembers what was computed (``_type_affinity``), by a non-data descriptor."""
-    # Not inspect.getattr_static, nor inspect.unwrap above: they would take a fifteenth of the time in which a process
-    # loads its first table.
+    """Return whether an attribute is the memoised result of a non-data descriptor (``_type_affinity``)."""
+    # Not inspect.getattr_static, nor inspect.unwrap above: they would take a fifteenth of the time of a process's first
+    # load.
     descriptor = next((vars(base)[attribute] for base in cls.__mro__ if attribute in vars(base)), None)
     return hasattr(descriptor, "__get__") and not hasattr(descriptor, "__set__") and not callable(descriptor)
 
@@ -338,7 +338,7 @@ def _comparable(value: object) -> object:
 
 
 NO_OPTIONS = Options()
-"""The Options without any: this very object, wherever they come from."""
+"""The empty Options, which are always this very object."""
 
 NULL_TYPE = TypeInfo.of(sqltypes.NullType())
-"""The type of a column whose database type nobody knows."""
+"""The type of a column whose database type SQLAlchemy does not know."""

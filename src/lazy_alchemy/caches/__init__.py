@@ -1,4 +1,4 @@
-"""The caches: what outlives an engine, or is shared by several on purpose."""
+"""Caches that outlive an engine, or that several engines share on purpose."""
 
 from lazy_alchemy.caches.memory import MemoryCache
 

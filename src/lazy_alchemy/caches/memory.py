@@ -13,35 +13,35 @@ __all__ = ["MemoryCache"]
 
 
 class MemoryCache:
-    """A ``Cache`` in a dictionary: give one to several engines, and a table is reflected once for all of them.
+    """A ``Cache`` in a dictionary: pass one to several engines, and a table is reflected once for all of them.
 
-    Safe under threads and after a fork without a lock: every operation on the dictionary is one atomic step or a loop
-    over a copy.
+    Safe under threads and after a fork without a lock: every operation on the dictionary is atomic, or a loop over a
+    copy.
     """
 
     def __init__(self) -> None:
-        """Make an empty cache."""
+        """Create an empty cache."""
         self._entries: dict[TableKey, CacheEntry] = {}
 
     def get_many(self, keys: Collection[TableKey]) -> Mapping[TableKey, CacheEntry]:
-        """Return the entries that there are for ``keys``."""
+        """Return the entries that are stored under ``keys``."""
         found = ((key, self._entries.get(key)) for key in keys)
         return {key: entry for key, entry in found if entry is not None}
 
     def set_many(self, entries: Mapping[TableKey, CacheEntry]) -> None:
-        """Keep ``entries``; of two for the same key, the one that was reflected later stays."""
+        """Store ``entries``; of two with the same key, the one that was reflected later stays."""
         for key, entry in entries.items():
             kept = self._entries.setdefault(key, entry)
             if kept.reflected_at < entry.reflected_at:
                 self._entries[key] = entry
 
     def discard(self, keys: Collection[TableKey]) -> None:
-        """Forget the entries of ``keys``."""
+        """Remove the entries that are stored under ``keys``."""
         for key in keys:
             self._entries.pop(key, None)
 
     def clear(self, database: str) -> None:
-        """Forget every entry of ``database``."""
+        """Remove every entry of ``database``."""
         self.discard([key for key in list(self._entries) if key.database == database])
 
     def __len__(self) -> int:

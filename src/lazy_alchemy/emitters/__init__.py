@@ -55,26 +55,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AnyValue": ".bases",
-    "ArrayText": ".bases",
-    "Base64": ".bases",
-    "BitText": ".bases",
-    "CharacterSet": ".bases",
+    **dict.fromkeys(__all__, ".bases"),
     "DataclassEmitter": ".dataclass",
-    "Duration": ".bases",
-    "HstoreText": ".bases",
-    "MappedModel": ".bases",
-    "MySQLBoolean": ".bases",
-    "NestedArray": ".bases",
     "ORMEmitter": ".orm",
-    "OffsetTime": ".bases",
     "PydanticEmitter": ".pydantic",
-    "RangeOf": ".bases",
-    "RowModel": ".bases",
     "SQLModelEmitter": ".sqlmodel",
     "SourceEmitter": ".source",
     "TypedDictEmitter": ".typeddict",
-    "omitted": ".bases",
 }
 
 

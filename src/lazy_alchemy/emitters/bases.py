@@ -7,27 +7,25 @@ may be, they let pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import core_schema
 from sqlmodel import SQLModel
 from typing_extensions import Self
 
 from lazy_alchemy.emitters._values.array_text import ArrayText
 from lazy_alchemy.emitters._values.arrays import NestedArray
-from lazy_alchemy.emitters._values.checks import refusal
+from lazy_alchemy.emitters._values.checks import NotNull
 from lazy_alchemy.emitters._values.encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean
-from lazy_alchemy.emitters._values.inputs import readable
+from lazy_alchemy.emitters._values.inputs import by_column, readable
 from lazy_alchemy.emitters._values.ranges import RangeOf
 from lazy_alchemy.emitters._values.texts import CharacterSet
 from lazy_alchemy.emitters._values.times import Duration, OffsetTime
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from collections.abc import Sequence
+
     from pydantic.fields import FieldInfo
-    from pydantic.json_schema import JsonSchemaValue
 
 __all__ = [
     "AnyValue",
@@ -59,30 +57,8 @@ def omitted(**options: Any) -> Any:
         What Pydantic makes the field of; ``Any``, because it stands where a value of the field's type does.
     """
     field: FieldInfo = Field(default_factory=lambda: None, **options)
-    field.metadata.append(_NotNull())
+    field.metadata.append(NotNull())
     return field
-
-
-class _NotNull:
-    """What ``omitted`` adds to a field whose type has None in it for the default's sake."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Refuse None, which defaults are not validated against."""
-        return core_schema.no_info_before_validator_function(_refuse_none, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Describe the type without null. ``Any``: which kind of schema it is its ``type`` says."""
-        described: Any = schema
-        inner = described["schema"]
-        return handler(inner["schema"] if inner["type"] == "nullable" else inner)
-
-
-def _refuse_none(value: Any) -> Any:
-    if value is None:
-        raise refusal("not_null", "The column is NOT NULL: leave it out or give it a value")
-    return value
 
 
 class RowModel(BaseModel):
@@ -103,8 +79,7 @@ class RowModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _lazy_alchemy_read(cls, source: object) -> object:
-        read = readable(source, cls)
-        return read if isinstance(read, cls) else _by_column(read, cls)
+        return readable(source, cls)
 
 
 class MappedModel(SQLModel):
@@ -132,29 +107,4 @@ class MappedModel(SQLModel):
     @model_validator(mode="before")
     @classmethod
     def _lazy_alchemy_read(cls, source: object) -> object:
-        return _by_column(readable(source, cls), cls)
-
-
-def column_name(field: str, info: FieldInfo) -> str:
-    """Return the name of the column that a field of a model is."""
-    for alias in (info.validation_alias, info.alias):
-        if isinstance(alias, str):
-            return alias
-    return field
-
-
-def _by_column(source: object, model: type[BaseModel]) -> object:
-    """Read an object's attributes under the fields' names first: a mapped class has a ``metadata`` of its own."""
-    if isinstance(source, Mapping) or type(source).__module__ == "builtins":
-        return source  # pyright: ignore[reportUnknownVariableType]  # a mapping of unknown items
-    names = {field: column_name(field, info) for field, info in model.model_fields.items()}
-    if all(field == name for field, name in names.items()):
-        return source
-    values: dict[str, object] = {}
-    for field, name in names.items():
-        for attribute in (field, name):
-            value: object = getattr(source, attribute, ...)
-            if value is not ...:
-                values[name] = value
-                break
-    return values
+        return by_column(source, cls)  # of an instance too, whose ``metadata`` is the class's

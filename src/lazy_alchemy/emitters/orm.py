@@ -58,7 +58,7 @@ class ORMEmitter(MappedEmitter[Any]):  # Any: whatever base class the user has
             )
         return base
 
-    def _new_class(self, plan: ClassPlan[Any], own: registry) -> type[Any]:
+    def _new_class(self, plan: ClassPlan[Any], class_registry: registry) -> type[Any]:
         namespace: dict[str, Any] = {
             "__module__": __name__,
             **plan.namespace,
@@ -66,15 +66,19 @@ class ORMEmitter(MappedEmitter[Any]):  # Any: whatever base class the user has
             **plan.relationships,
         }
         renamed = {field.alias: field.name for field in plan.fields if field.alias is not None}
-        bases = (_registered(own, renamed),) if plan.base is None else (plan.base, _registered(own, renamed))
+        bases = (
+            (_registered(class_registry, renamed),)
+            if plan.base is None
+            else (plan.base, _registered(class_registry, renamed))
+        )
         return types.new_class(class_name(plan.table.name), bases, {}, lambda body: body.update(namespace))
 
 
-def _registered(own: registry, renamed: Mapping[str, str]) -> type[DeclarativeBaseNoMeta]:
+def _registered(class_registry: registry, renamed: Mapping[str, str]) -> type[DeclarativeBaseNoMeta]:
     """Make the base of one class. Without a metaclass, so that it goes with a base that has one."""
 
     class MappedTable(DeclarativeBaseNoMeta):
-        registry = own
+        registry = class_registry
 
         # Not ``self``, which may be a column's name: SQLAlchemy makes one that takes it by keyword too.
         def __init__(__instance, /, **values: Any) -> None:  # noqa: N805

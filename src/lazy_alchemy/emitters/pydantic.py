@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -13,14 +12,12 @@ from lazy_alchemy.emitters._columns.annotations import Annotations
 from lazy_alchemy.emitters._columns.limits import Limits
 from lazy_alchemy.emitters._fields.fields import ModelField, model_fields
 from lazy_alchemy.emitters._fields.names import class_name
-from lazy_alchemy.emitters._fields.python_types import TypeMap, Unknown
-from lazy_alchemy.emitters._fields.user_types import OwnTypes
+from lazy_alchemy.emitters._fields.type_options import TypedEmitter
 from lazy_alchemy.emitters._values.checks import NotNull
 from lazy_alchemy.emitters._values.inputs import readable
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
-    from sqlalchemy.types import TypeEngine
 
 __all__ = ["PydanticEmitter", "Shape"]
 
@@ -48,7 +45,7 @@ class _TableModel(BaseModel):
 
 
 @dataclass(frozen=True)
-class PydanticEmitter:
+class PydanticEmitter(TypedEmitter):
     """Makes a Pydantic model of a table.
 
     The model reads from a dict, a ``Row``, any other mapping, and an object with attributes. A column whose name cannot
@@ -81,21 +78,12 @@ class PydanticEmitter:
     """
 
     shape: Shape = "row"
-    types: Mapping[type[TypeEngine[Any]] | str, Any] = field(default_factory=OwnTypes, kw_only=True)
-    unknown: Unknown | None = field(default=None, kw_only=True)
-    strict: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Check the options, and keep ``types`` as what cannot change."""
+        """Check the options."""
+        super().__post_init__()
         if self.shape not in get_args(Shape):
             raise ModelError(f"shape={self.shape!r} is no shape of a model; it is one of {', '.join(get_args(Shape))}.")
-        if self.unknown is not None and not callable(self.unknown):
-            raise TypeError(f"unknown={self.unknown!r} cannot be called; give a function of a column.")
-        given: Any = self.types  # Any: whatever a caller without a type checker gives
-        if not isinstance(given, Mapping):
-            raise TypeError(f"types={given!r} is not a mapping from SQL types to Python types.")
-        if not isinstance(given, OwnTypes):
-            object.__setattr__(self, "types", OwnTypes(self.types))
 
     def emit(self, table: Table) -> type[BaseModel]:
         """Return a new model class of ``table``; no I/O.
@@ -103,10 +91,9 @@ class PydanticEmitter:
         Raises:
             ModelError: Nobody knows the type of a column, and ``strict`` is set.
         """
-        types = TypeMap(OwnTypes(self.types), self.unknown, self.strict)
-        fields = [field for field in model_fields(table, types) if self._has(field)]
+        fields = [field for field in model_fields(table, self._map) if self._has(field)]
         limits = Limits.for_values_from(table) if self.shape == "row" else Limits.for_values_in(table)
-        annotations = Annotations(types, limits)
+        annotations = Annotations(self._map, limits)
         # Any: create_model takes a field's definition as (type, FieldInfo), which it cannot type.
         definitions: dict[str, Any] = {field.name: self._definition(field, annotations) for field in fields}
         return create_model(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import keyword
 import sys
-import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,10 +17,11 @@ from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import ReflectedTable
 from lazy_alchemy.emitters._fields.fields import model_fields
 from lazy_alchemy.emitters._fields.names import class_name
-from lazy_alchemy.emitters._fields.python_types import TypeMap, database_name
+from lazy_alchemy.emitters._fields.python_types import TypeMap, database_type_name
 from lazy_alchemy.emitters._fields.user_types import spelling
 from lazy_alchemy.emitters._source.classes import columns_class, model_class, sqlmodel_class
-from lazy_alchemy.emitters._source.layout import call, class_header, docstring, subscript
+from lazy_alchemy.emitters._source.layout import docstring
+from lazy_alchemy.emitters._source.registry import DeclaredTable, Registry, registry_class
 from lazy_alchemy.emitters._source.types import RESERVED, ModuleScope, Scope, distinct
 
 if TYPE_CHECKING:
@@ -43,16 +43,6 @@ _NOTE = f"""\
 {HEADER}: do not edit. `lazy-alchemy generate` writes the whole file anew;
 # what is written by hand lives in modules that import this one.
 """
-
-# The attributes of LazyDB and AsyncLazyDBAccessor, which no table can have; a test compares it with the classes.
-_ACCESSOR = frozenset(
-    """
-    cache_info cache_ttl engine get invalidate invalidate_all list_tables list_views metadata mro preload preload_all
-    refresh registry schema
-    """.split()  # noqa: SIM905  one name a line would be a page
-)
-
-_HIDING = frozenset({"LazyTable", *_ACCESSOR})
 
 
 @dataclass(frozen=True)
@@ -113,7 +103,7 @@ def module_source(
     """
     if not class_name.isidentifier() or keyword.iskeyword(class_name) or class_name in RESERVED:
         raise ModelError(f"{class_name!r} cannot be the name of the registry class.")
-    registry = _Registry(class_name, schema, "AsyncLazyDBAccessor" if is_async else "LazyDB")
+    registry = Registry(class_name, schema, "AsyncLazyDBAccessor" if is_async else "LazyDB")
     emitter = SourceEmitter(tuple(models), target=target)
     title = "The tables of the database." if schema is None else f"The tables of the schema {schema}."
     some = sorted(tables, key=lambda table: table.name)
@@ -133,25 +123,10 @@ def _is_generated(path: str | None) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class _Registry:
-    name: str
-    schema: str | None
-    base: str
-
-
-@dataclass(frozen=True)
-class _Declared:
-    """What the registry says of one table."""
-
-    table: str
-    arguments: list[str]
-
-
 def _module(
     tables: Sequence[Table],
     emitter: SourceEmitter,
-    registry: _Registry | None,
+    registry: Registry | None,
     title: str,
     *,
     progress: Callable[[], object] | None = None,
@@ -161,17 +136,17 @@ def _module(
     scope = ModuleScope({*RESERVED, *([] if registry is None else [registry.name])})
     prefixes = _prefixes([table.name for table in tables], scope)
     blocks: list[str] = []
-    declared: list[_Declared] = []
+    declared: list[DeclaredTable] = []
     for table, some in fields.items():
         written, arguments = _classes(
             table, some, prefixes[table.name], emitter, scope, is_declared=registry is not None
         )
         blocks += written
-        declared.append(_Declared(table.name, arguments))
+        declared.append(DeclaredTable(table.name, arguments))
         if progress is not None:
             progress()
     if registry is not None:
-        blocks.append(_registry_class(registry, declared, scope))
+        blocks.append(registry_class(registry, declared, scope))
     head = [_NOTE.rstrip("\n"), docstring(title, ""), "\nfrom __future__ import annotations\n"]
     top = [*scope.import_lines()]
     aliases = scope.alias_lines()
@@ -185,7 +160,7 @@ def _types(table: Table, unknown: Callable[[str], object] | None) -> TypeMap:
 
     def is_any(column: Column[Any]) -> Any:  # Any: a type, as whoever is asked for one may give it
         if unknown is not None:
-            name = database_name(column, table) or spelling(column.type)
+            name = database_type_name(column, table) or spelling(column.type)
             where = f"column {str(column.name)!r} of table {table.fullname!r}"
             said = f"Nobody knows what the type {name!r} of {where} is in Python"
             unknown(f"{said}: it is object in the columns class, and Any in models.")
@@ -253,64 +228,3 @@ def _classes(
 
 def _is_view(table: Table) -> bool:
     return isinstance(table, ReflectedTable) and table.reflected.kind.is_view
-
-
-def _registry_class(registry: _Registry, declared: Sequence[_Declared], scope: ModuleScope) -> str:
-    from lazy_alchemy.emitters._source.layout import string
-
-    top = Scope(scope)
-    base = top.name(registry.base)
-    schema = [] if registry.schema is None else [f"schema={string(registry.schema)}"]
-    lines = [class_header(registry.name, [base, *schema]), docstring("The tables, each loaded when it is first used.")]
-    attributes = _attributes([one.table for one in declared])
-    lazy = top.name("LazyTable") if declared else ""
-    lines += [""] if declared else []
-    hiding = set(attributes.values())
-    renamed: dict[str, str] = {}
-    for one in declared:
-        attribute = attributes[one.table]
-        # In the body, the name of an attribute is the attribute.
-        hidden = {name: f"_{name}" for name in one.arguments if name in hiding}
-        renamed.update(hidden)
-        arguments = [hidden.get(name, name) for name in one.arguments]
-        plain = subscript(f"{attribute}: {lazy}", arguments, "    ")
-        if attribute == one.table:
-            lines.append(plain)
-            continue
-        name = string(one.table)
-        line = subscript(f"{attribute}: {lazy}", arguments, "    ", f" = {lazy}(name={name})")
-        if "\n" in line or "# fmt" in line:
-            # As ruff has it: the arguments of the call are broken before those of the annotation.
-            *first, last = plain.split("\n")
-            line = "\n".join([*first, call(f"{last[4:]} = {lazy}", [("name", name)])])
-        lines.append(line)
-    aliases = [f"{alias}: {top.name('TypeAlias')} = {name}" for name, alias in sorted(renamed.items())]
-    return "\n".join([*aliases, *(["", ""] if aliases else []), *lines])
-
-
-def _attributes(tables: Sequence[str]) -> dict[str, str]:
-    """Return the attribute of each table: its own name, wherever that can be one; of no other table's making."""
-    taken = {table for table in tables if _can_be_attribute(table)}
-    result: dict[str, str] = {}
-    for table in tables:
-        if table in taken:
-            result[table] = table
-            continue
-        text = "".join(
-            character if f"a{character}".isidentifier() else "_" for character in unicodedata.normalize("NFKC", table)
-        ).lstrip("_")
-        wanted = text if text[:1].isidentifier() else f"table_{text}".rstrip("_")
-        wanted = wanted if _can_be_attribute(wanted) else f"{wanted}_"
-        result[table] = distinct(wanted, table, taken)
-        taken.add(result[table])
-    return result
-
-
-def _can_be_attribute(name: str) -> bool:
-    return (
-        name.isidentifier()
-        and unicodedata.is_normalized("NFKC", name)
-        and not name.startswith("_")
-        and not keyword.iskeyword(name)
-        and name not in _HIDING
-    )

@@ -61,7 +61,7 @@ class SQLModelEmitter(MappedEmitter[SQLModel]):
             raise ModelError(f"base={base.__name__} is a table itself. Make it a SQLModel class without table=True.")
         return base
 
-    def _new_class(self, plan: ClassPlan[SQLModel], own: registry) -> type[SQLModel]:
+    def _new_class(self, plan: ClassPlan[SQLModel], class_registry: registry) -> type[SQLModel]:
         if plan.base is not None and (extra := next(iter(plan.base.model_fields), None)) is not None:
             raise ModelError(
                 f"base={plan.base.__name__} has the field {extra!r}, and {plan.table.fullname!r} no such column."
@@ -75,17 +75,17 @@ class SQLModelEmitter(MappedEmitter[SQLModel]):
             **{field.name: _definition(field) for field in plan.fields},
             **{name: Relationship(sa_relationship=one) for name, one in plan.relationships.items()},
         }
-        bases = (_registered(own, plan.relationships), *([] if plan.base is None else [plan.base]))
+        bases = (_registered(class_registry, plan.relationships), *([] if plan.base is None else [plan.base]))
         return cast(
             "type[SQLModel]",  # new_class cannot say what the metaclass makes
             types.new_class(class_name(plan.table.name), bases, {"table": True}, lambda body: body.update(namespace)),
         )
 
 
-def _registered(own: registry, relationships: Collection[str]) -> type[SQLModel]:
+def _registered(class_registry: registry, relationships: Collection[str]) -> type[SQLModel]:
     """Make the base of one class: SQLModel takes a registry only for an abstract base."""
 
-    class TableModel(SQLModel, registry=own):
+    class TableModel(SQLModel, registry=class_registry):
         # SQLModel declares a TypedDict of its own that cannot be imported publicly; at run time both are dicts.
         model_config = ConfigDict(  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
             from_attributes=True, populate_by_name=True, protected_namespaces=(), arbitrary_types_allowed=True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
 
+from lazy_alchemy._schema.names import MYSQL
 from lazy_alchemy._schema.tables import TableKind
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def kinds_of(connection: Connection, wanted: list[str] | None, schema: str | Non
         return {name: kind_of(kind, temporary) for name, kind, temporary in rows}
     if dialect == "sqlite":
         return _sqlite_kinds(connection, wanted, schema)
-    if dialect in ("mysql", "mariadb"):
+    if dialect in MYSQL:
         return mysql_kinds(connection, wanted, schema)
     return None
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._schema.tables import ColumnInfo, TableInfo
 
-__all__ = ["heard"]
+__all__ = ["apply_listeners"]
 
 _ANY = Table("any", MetaData())
 """A table for asking whether there are listeners: those of all tables are those of any."""
 
 
-def heard(connection: Connection, infos: Mapping[str, TableInfo]) -> Mapping[str, TableInfo]:
+def apply_listeners(connection: Connection, infos: Mapping[str, TableInfo]) -> Mapping[str, TableInfo]:
     """Return ``infos`` with what listeners for "column_reflect" make of the columns; the round trips are theirs.
 
     Those are asked that listen to all tables (``event.listen(Table, "column_reflect", ...)``). One that listens to a

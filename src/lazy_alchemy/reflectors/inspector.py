@@ -15,12 +15,13 @@ from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 
-from lazy_alchemy._drivers import is_locked
+from lazy_alchemy._drivers import error_code, in_transaction, is_locked
 from lazy_alchemy._errors import ReflectionError
+from lazy_alchemy._schema.names import MYSQL, can_exist
 from lazy_alchemy._schema.tables import TableInfo, TableKind
 from lazy_alchemy.reflectors._batch import Batch
 from lazy_alchemy.reflectors._kinds import kinds_of, mysql_kinds, views
-from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy.reflectors._listeners import apply_listeners
 from lazy_alchemy.reflectors._mariadb import Definitions
 from lazy_alchemy.reflectors._proxy import ConnectionProxy
 from lazy_alchemy.reflectors._sqlite import SQLiteAnswers
@@ -53,14 +54,14 @@ class InspectorReflector:
             sqlalchemy.exc.SQLAlchemyError: The database cannot be asked.
         """
         dialect = connection.dialect.name
-        wanted = [name for name in dict.fromkeys(names) if _may_exist(name, dialect)]
+        wanted = [name for name in dict.fromkeys(names) if can_exist(name, dialect)]
         if not wanted:
             return {}  # SQLAlchemy would read an empty filter as "everything"
         if dialect == "sqlite":
-            return heard(connection, _reflect_sqlite(connection, wanted, schema))
-        if dialect in _MYSQL:
+            return apply_listeners(connection, _reflect_sqlite(connection, wanted, schema))
+        if dialect in MYSQL:
             with suppress(_DeniedError):
-                return heard(connection, _reflect_shown(connection, wanted, schema))
+                return apply_listeners(connection, _reflect_mysql(connection, wanted, schema))
         inspector = inspect(connection)
         known = kinds_of(connection, wanted, schema)
         kinds = dict.fromkeys(wanted, TableKind.TABLE) | views(inspector, schema) if known is None else known
@@ -70,7 +71,7 @@ class InspectorReflector:
         facts = Batch(_inspected(inspector), wanted, schema)
         facts.name_unknown_types(connection)
         facts.complete_domains(connection)
-        return heard(connection, _tables(facts, connection, kinds))
+        return apply_listeners(connection, _tables(facts, connection, kinds))
 
     def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
         """Return the names of all tables and views of ``schema``; one round trip on PostgreSQL, MariaDB and SQLite."""
@@ -101,11 +102,10 @@ class InspectorReflector:
         them, once the transaction has written. Elsewhere all of them.
         """
         dialect = connection.dialect.name
-        if dialect in _MYSQL:
+        if dialect in MYSQL:
             return ()
         if dialect == "sqlite":
-            written = getattr(connection.connection.driver_connection, "in_transaction", True)
-            return list(names) if written else ()
+            return list(names) if in_transaction(connection) else ()
         if dialect == "postgresql":
             return list(names) if connection.scalar(_UNCOMMITTED) else ()
         return list(names)
@@ -118,7 +118,7 @@ class InspectorReflector:
         there, none elsewhere.
         """
         dialect = connection.dialect.name
-        if schema is not None or dialect not in (*_MYSQL, "postgresql"):
+        if schema is not None or dialect not in (*MYSQL, "postgresql"):
             return ()
         default = connection.dialect.default_schema_name
         if dialect == "postgresql":
@@ -202,7 +202,7 @@ class _DeniedError(Exception):
     """The user may not see the definition of some name, which may be because there is none."""
 
 
-def _reflect_shown(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
+def _reflect_mysql(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
     """Return what MariaDB or MySQL shows of the ``wanted`` names; one round trip each, and another for a view.
 
     Raises:
@@ -212,7 +212,7 @@ def _reflect_shown(connection: Connection, wanted: list[str], schema: str | None
         definitions = Definitions(connection)
         facts = Batch(definitions.facts, wanted, schema, partial(definitions.lacking, schema=schema))
     except DBAPIError as error:
-        if error.orig is not None and error.orig.args[:1] in _DENIED:
+        if error_code(error) in _DENIED:
             raise _DeniedError from error
         raise
     facts.name_unknown_types(connection)
@@ -235,9 +235,8 @@ def _tables(facts: Batch, connection: Connection, kinds: Mapping[str, TableKind]
     return {name: facts.table(name, kinds[name]) for name in facts.read}
 
 
-_MYSQL = ("mysql", "mariadb")
 # ER_DBACCESS_DENIED_ERROR and ER_TABLEACCESS_DENIED_ERROR (MariaDB Knowledge Base, "MariaDB Error Codes")
-_DENIED = ((1044,), (1142,))
+_DENIED = (1044, 1142)
 
 
 def _inspected(inspector: Inspector) -> Ask:
@@ -248,22 +247,6 @@ def _inspected(inspector: Inspector) -> Ask:
         return read(schema=schema, filter_names=names, kind=ObjectKind.ANY, scope=ObjectScope.ANY)
 
     return ask
-
-
-_MYSQL_LONGEST = 64
-
-
-def _may_exist(name: str, dialect: str) -> bool:
-    """Return whether a table can have this name at all: servers and drivers raise where it cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    if "\0" in name:
-        return False
-    if dialect in _MYSQL:
-        return 0 < len(name) <= _MYSQL_LONGEST and name[-1] not in " \t\n\v\f\r" and max(name) <= "\uffff"
-    return True
 
 
 def _raise_if_unreadable(connection: Connection, name: str, schema: str | None) -> None:

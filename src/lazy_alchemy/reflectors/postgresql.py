@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from lazy_alchemy._drivers import autocommits, error_code
-from lazy_alchemy.reflectors._listeners import heard
+from lazy_alchemy._schema.names import can_exist
+from lazy_alchemy.reflectors._listeners import apply_listeners
 from lazy_alchemy.reflectors._postgresql.statement import OLDEST, read
 from lazy_alchemy.reflectors._postgresql.tables import Tables
 from lazy_alchemy.reflectors._postgresql.types import TypesOf, UncertainError, UnsettledError
@@ -70,7 +71,7 @@ class PostgresReflector(InspectorReflector):
     ) -> Mapping[str, TableInfo]:
         if not _is_postgresql(connection.dialect):
             return super().reflect(connection, names, schema=schema)
-        wanted = [str(name) for name in dict.fromkeys(names) if _may_exist(name)]
+        wanted = [str(name) for name in dict.fromkeys(names) if can_exist(name)]
         found: dict[str, TableInfo] = {}
         left: list[str] = []
         facts: Facts | None = None
@@ -93,7 +94,7 @@ class PostgresReflector(InspectorReflector):
             uncertain, wanted = _tables(facts, wanted, schema, connection.dialect, found)
             left.extend(uncertain)
         left.extend(wanted)
-        found.update(heard(connection, found))
+        found.update(apply_listeners(connection, found))
         if left:
             try:
                 found.update(super().reflect(connection, left, schema=schema))
@@ -163,15 +164,6 @@ def _reads_as_postgresql(class_: type) -> bool:
     return issubclass(class_, PGDialect) and all(
         getattr(class_, name) is getattr(PGDialect, name) for name in _READ_BY_DIALECT
     )
-
-
-def _may_exist(name: str) -> bool:
-    """Return whether PostgreSQL can be asked for a name at all."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in name
 
 
 def _may_be_ours(error: DBAPIError) -> bool:

@@ -14,19 +14,21 @@ from sqlalchemy.dialects.postgresql.ranges import AbstractRange, MultiRange
 
 from lazy_alchemy._schema.types import TypeInfo
 from lazy_alchemy.emitters._columns.domains import narrowed
-from lazy_alchemy.emitters._columns.limits import Limits, most_bytes
+from lazy_alchemy.emitters._columns.drivers import (
+    UNSENT,
+    UNSENT_ARRAY,
+    array_text,
+    has_flat_arrays,
+    is_sent_as_text,
+    is_unsent,
+    is_unsent_array,
+    item_checks,
+)
+from lazy_alchemy.emitters._columns.number_limits import is_sent_as_float
+from lazy_alchemy.emitters._columns.text_limits import most_bytes
 from lazy_alchemy.emitters._fields.python_types import TypeMap, base_of, forbids_null, is_mysql_boolean, range_bound
 from lazy_alchemy.emitters._fields.user_types import spelling
-from lazy_alchemy.emitters._values.array_text import ArrayText, ItemText
-from lazy_alchemy.emitters._values.arrays import (
-    FlatArray,
-    NestedArray,
-    not_blank,
-    not_empty,
-    not_null_to_pg8000,
-    unusable,
-)
-from lazy_alchemy.emitters._values.checks import Check, not_sent
+from lazy_alchemy.emitters._values.arrays import FlatArray, NestedArray
 from lazy_alchemy.emitters._values.encodings import AnyValue, Base64, BitText, HstoreText, MySQLBoolean, SentAsText
 from lazy_alchemy.emitters._values.ranges import RangeOf, WithoutText
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.types import TypeEngine
 
+    from lazy_alchemy.emitters._columns.limits import Limits
     from lazy_alchemy.emitters._fields.fields import ModelField
 
 __all__ = ["Annotations"]
@@ -71,27 +74,24 @@ class Annotations:
             in_domain: Whether it is a domain's base, whose values SQLAlchemy leaves as they are.
             in_array: Whether it is of the items of an array, be it as a domain's base.
         """
-        own = self.map.own.find(type_)
-        if own is not ...:
-            return own
+        given = self.map.user_types.find(type_)
+        if given is not ...:
+            return given
         if isinstance(type_, postgresql.DOMAIN):
             base = self.of(type_.data_type, in_domain=True, in_array=in_array)
-            if not self.limits.sent or self._is_own(type_.data_type):
+            if not self.limits.sent or self._is_given_by_user(type_.data_type):
                 return base
-            unsent = not in_array and _is_unsent(type_.data_type, self.limits.driver, in_domain=True)
-            return Annotated[base, Check(not_sent)] if unsent else narrowed(base, type_)
+            unsent = not in_array and is_unsent(type_.data_type, self.limits.driver, in_domain=True)
+            return Annotated[base, UNSENT] if unsent else narrowed(base, type_)
         if isinstance(type_, sqltypes.ARRAY):
             # isinstance tells nothing of the item type.
             array: sqltypes.ARRAY[Any] = type_  # pyright: ignore[reportUnknownVariableType]
             python = self._array(array, in_domain=in_domain)
-            if self.limits.sent or self.limits.driver == "asyncpg":
+            if self.limits.sent:
                 return python
-            unknown = (*_TEXT_IN_ARRAYS, sqltypes.Enum, postgresql.HSTORE) if in_domain else _TEXT_IN_ARRAYS
-            of_multiranges = (range_bound(array.item_type) or (None, False))[1]
-            if not (in_array or of_multiranges or isinstance(array.item_type, unknown)):
-                return python
-            return Annotated[python, ArrayText(_item_text(array.item_type), characters=not in_domain)]
-        as_text = self.limits.sent and _is_sent_as_text(
+            text = array_text(array.item_type, self.limits.driver, in_domain=in_domain, in_array=in_array)
+            return python if text is None else Annotated[python, text]
+        as_text = self.limits.sent and is_sent_as_text(
             type_, self.limits.driver, in_domain=in_domain, in_array=in_array
         )
         bound = range_bound(type_)
@@ -103,7 +103,7 @@ class Annotations:
         python = self.map.python_type(type_) if python is None else python
         if python is bytes:
             return Annotated[bytes, Base64(self._most_bytes(type_))]
-        if python is Decimal and self.limits.is_sent_as_float(type_):
+        if python is Decimal and is_sent_as_float(type_, self.limits.dialect, sent=self.limits.sent):
             python = float
         if is_mysql_boolean(type_):
             return bool if self.limits.sent else Annotated[bool, MySQLBoolean()]
@@ -115,19 +115,19 @@ class Annotations:
             found = (*found, AnyValue())
         if isinstance(type_, postgresql.BIT):
             found = (*found, BitText())
-            if self.limits.sent and not in_domain and _is_unsent(type_, self.limits.driver, in_domain=False):
-                found = (*found, Check(not_sent))
+            if self.limits.sent and not in_domain and is_unsent(type_, self.limits.driver, in_domain=False):
+                found = (*found, UNSENT)
         if as_text:
             found = (*found, SentAsText())
         if isinstance(type_, postgresql.HSTORE) and in_domain and not self.limits.sent:
             found = (*found, HstoreText())
         return _annotated(python, found)
 
-    def _is_own(self, type_: TypeEngine[Any]) -> bool:
+    def _is_given_by_user(self, type_: TypeEngine[Any]) -> bool:
         """Return whether the user said what a domain's base is, so that nothing is to be added to it."""
-        if self.map.own.find(type_) is not ...:
+        if self.map.user_types.find(type_) is not ...:
             return True
-        return isinstance(type_, postgresql.DOMAIN) and self._is_own(type_.data_type)
+        return isinstance(type_, postgresql.DOMAIN) and self._is_given_by_user(type_.data_type)
 
     def _most_bytes(self, type_: TypeEngine[Any]) -> int | None:
         if self.limits.sent or self.limits.dialect == "mysql":
@@ -136,13 +136,12 @@ class Annotations:
 
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
         item = self.of(type_.item_type, in_domain=in_domain, in_array=True)
-        checked = self.limits.sent and not self._is_own(type_.item_type)
+        checked = self.limits.sent and not self._is_given_by_user(type_.item_type)
         if checked:
-            item = _annotated(item, _spoilt(base_of(type_.item_type), self.limits.driver))
-        if checked and _is_unusable(type_.item_type, self.limits.driver, in_domain=in_domain):
-            return Annotated[list[Any], Check(unusable)]
-        flat = isinstance(type_.item_type, sqltypes.Enum) and self.limits.driver != "asyncpg" and not in_domain
-        if self.limits.sent and flat:
+            item = _annotated(item, item_checks(type_.item_type, self.limits.driver))
+        if checked and is_unsent_array(type_.item_type, self.limits.driver, in_domain=in_domain):
+            return Annotated[list[Any], UNSENT_ARRAY]
+        if self.limits.sent and has_flat_arrays(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[types.GenericAlias(list, (item | None,)), FlatArray()]
         if isinstance(base_of(type_.item_type), sqltypes.ARRAY):  # of lists, nobody knows which are the items
             return types.GenericAlias(list, (item if forbids_null(type_.item_type) else item | None,))
@@ -170,101 +169,6 @@ class Annotations:
         if key not in self._shared:
             self._shared[key] = Annotated[python, annotation(name)]
         return self._shared[key]
-
-
-# Arrays of these one or another of psycopg, psycopg2 and pg8000 gives as text.
-_TEXT_IN_ARRAYS = (
-    postgresql.BIT,
-    postgresql.DOMAIN,
-    postgresql.CITEXT,
-    postgresql.MACADDR,
-    postgresql.MACADDR8,
-    postgresql.MONEY,
-    postgresql.OID,
-    postgresql.REGCLASS,
-    postgresql.TSQUERY,
-    postgresql.TSVECTOR,
-    sqltypes.Time,
-)
-
-
-# psycopg2 sends a list of these as ``text[]``, which PostgreSQL makes no domain over an array of them.
-_TEXT_TO_PSYCOPG2 = (
-    sqltypes.Enum,
-    postgresql.BIT,
-    postgresql.CIDR,
-    postgresql.INET,
-    postgresql.MACADDR,
-    postgresql.MACADDR8,
-    postgresql.MONEY,
-    postgresql.TSQUERY,
-    postgresql.TSVECTOR,
-)
-
-
-def _is_unsent(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
-    """Return whether the driver sends no values of ``type_``, or of a domain over it, which SQLAlchemy leaves alone."""
-    if isinstance(type_, postgresql.BIT):  # of which SQLAlchemy 2.1 makes what asyncpg takes
-        return driver == "asyncpg" and (in_domain or not hasattr(postgresql, "BitString"))
-    if isinstance(type_, sqltypes.JSON):
-        return in_domain
-    if isinstance(type_, postgresql.HSTORE):
-        return in_domain and driver in ("pg8000", "asyncpg")
-    return in_domain and driver == "asyncpg" and range_bound(type_) is not None
-
-
-def _is_sent_as_text(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool, in_array: bool) -> bool:
-    """Return whether the driver takes nothing but text for a value of ``type_``."""
-    if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
-        return driver == "psycopg2"
-    bound = range_bound(type_)
-    if bound is None:
-        return False
-    if driver == "psycopg":
-        return in_domain or (in_array and bound[1])
-    return driver == "pg8000" and in_array if driver != "psycopg2" else in_domain or bound[1]
-
-
-def _item_text(type_: TypeEngine[Any]) -> ItemText:
-    """Return what the text of an item is, where a driver gives the text of the array."""
-    type_ = base_of(type_)
-    if isinstance(type_, sqltypes.JSON):
-        return "json"
-    if isinstance(type_, sqltypes.LargeBinary):
-        return "bytes"
-    return "offset" if getattr(type_, "timezone", False) else "plain"
-
-
-def _is_unusable(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
-    """Return whether an array of such items cannot be sent, or its row not be read again."""
-    base = base_of(type_)
-    of_domains = base is not type_
-    if isinstance(base, sqltypes.JSON):
-        return in_domain or of_domains
-    if isinstance(base, postgresql.HSTORE):  # which drivers know where the extension is there when they connect
-        return of_domains or driver == "pg8000" or (in_domain and driver == "asyncpg")
-    if isinstance(base, postgresql.BIT) and driver == "asyncpg":
-        return _is_unsent(base, driver, in_domain=in_domain or of_domains)
-    if isinstance(type_, postgresql.BIT) and driver in ("psycopg2", "pg8000") and not in_domain:
-        return hasattr(postgresql, "BitString")  # SQLAlchemy 2.1 makes one of each character of the array's text
-    bound = range_bound(base)
-    if bound is not None:
-        of_lists = driver in ("pg8000", "asyncpg") and bound[1]  # SQLAlchemy takes each for a list of items
-        return of_domains or of_lists or (in_domain and driver in ("psycopg2", "asyncpg"))
-    if in_domain and driver == "psycopg2" and isinstance(base, _TEXT_TO_PSYCOPG2):
-        return True
-    return of_domains and isinstance(base, sqltypes.ARRAY)
-
-
-def _spoilt(type_: TypeEngine[Any], driver: str | None) -> tuple[Check, ...]:
-    """Return what keeps items out of an array of which the driver makes others, or which it does not read."""
-    if driver == "pg8000" and isinstance(type_, sqltypes.String):
-        return (Check(not_null_to_pg8000),)
-    if driver != "asyncpg":
-        return ()
-    if isinstance(type_, (postgresql.TSVECTOR, postgresql.TSQUERY)):
-        return (Check(not_blank),)
-    return (Check(not_empty),) if isinstance(type_, (postgresql.CITEXT, postgresql.HSTORE)) else ()
 
 
 def _word(type_: TypeEngine[Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["class_name", "field_names"]
+__all__ = ["as_identifier", "can_be_attribute", "class_name", "field_names"]
 
 # The public attributes of BaseModel, SQLModel, DeclarativeBase and their metaclasses; a test compares it with the
 # installed versions. Names and no prefixes: Pydantic has given up "model_" as a whole, and ``model_name`` and
@@ -73,25 +73,29 @@ def class_name(table: str, suffix: str = "") -> str:
     """
     words = re.split(r"[\W_]+", unicodedata.normalize("NFKC", table))
     camel = "".join(word.capitalize() if word.isupper() else word[:1].upper() + word[1:] for word in words)
-    name = _identifier(camel + suffix)
+    name = as_identifier(camel + suffix)
     if not name or not name[0].isidentifier():
         name = f"Table{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def _is_field_name(name: str) -> bool:
+def can_be_attribute(name: str) -> bool:
+    """Return whether code can have a public attribute of this name: ``thing.name``."""
     # Python itself reads an identifier in NFKC form: any other form could be set but never be written in code.
     return (
         name.isidentifier()
         and unicodedata.is_normalized("NFKC", name)
         and not name.startswith("_")
-        and name not in _RESERVED
         and not keyword.iskeyword(name)
     )
 
 
+def _is_field_name(name: str) -> bool:
+    return can_be_attribute(name) and name not in _RESERVED
+
+
 def _nearest_field_name(name: str) -> str:
-    field = _identifier(unicodedata.normalize("NFKC", name)).lstrip("_")
+    field = as_identifier(unicodedata.normalize("NFKC", name)).lstrip("_")
     if not field:
         return "field"
     if not field[0].isidentifier():
@@ -99,6 +103,6 @@ def _nearest_field_name(name: str) -> str:
     return field if _is_field_name(field) else f"{field}_"
 
 
-def _identifier(text: str) -> str:
-    """Put an underscore for each character that cannot stand inside an identifier."""
+def as_identifier(text: str) -> str:
+    """Return ``text`` with an underscore for each character that cannot stand inside an identifier."""
     return "".join(character if f"a{character}".isidentifier() else "_" for character in text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import inspect
 import ipaddress
 import types
 import uuid
@@ -18,9 +17,9 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
-from lazy_alchemy._errors import ModelError, UnknownTypeWarning
+from lazy_alchemy._errors import ModelError, UnknownTypeWarning, callers_level
 from lazy_alchemy._reflected import column_infos
-from lazy_alchemy.emitters._fields.user_types import OwnTypes, checked_type, spelling
+from lazy_alchemy.emitters._fields.user_types import UserTypes, checked_type, spelling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 __all__ = [
+    "MULTIRANGES",
+    "RANGES",
     "TypeMap",
     "Unknown",
     "base_of",
-    "database_name",
+    "database_type_name",
     "forbids_null",
     "is_mysql_boolean",
     "python_type",
@@ -83,6 +84,9 @@ _RANGE_BOUNDS: tuple[tuple[type[Any], type[Any], TypeEngine[Any]], ...] = (
     (postgresql.TSTZRANGE, postgresql.TSTZMULTIRANGE, sqltypes.TIMESTAMP(timezone=True)),
 )
 
+RANGES = tuple(one for one, _, _ in _RANGE_BOUNDS)
+MULTIRANGES = tuple(many for _, many, _ in _RANGE_BOUNDS)
+
 # What a type outside the table may say of itself and be believed. SQLAlchemy's defaults mean "unknown" and are not
 # here: ``object`` (2.1), and ``dict`` for JSON (2.0).
 _BELIEVED: frozenset[type[Any]] = frozenset(
@@ -107,12 +111,12 @@ class TypeMap:
     """The map as one emitter sees it: with its user's own types in it.
 
     Attributes:
-        own: What the user gives.
+        user_types: What the user gives.
         unknown: What is asked for the type of a column that nobody knows.
         strict: Whether such a column is an error, and not ``Any`` with a warning.
     """
 
-    own: OwnTypes = field(default_factory=OwnTypes)
+    user_types: UserTypes = field(default_factory=UserTypes)
     unknown: Unknown | None = None
     strict: bool = False
 
@@ -124,22 +128,22 @@ class TypeMap:
             TypeError: What ``unknown`` returned is no type.
         """
         table = column.table
-        name = database_name(column, table)
-        own = self.own.find(type_, name)
-        if own is not ...:
-            return own, True
+        name = database_type_name(column, table)
+        given = self.user_types.find(type_, name)
+        if given is not ...:
+            return given, True
         known = self.python_type(type_)
         if known is not Any or not is_unknown(type_, dialect):
             return known, False
         if name is not None and name.lower() in _BY_NAME:
             return _BY_NAME[name.lower()], False
-        if self.unknown is not None and (own := self.unknown(column)) is not None:
+        if self.unknown is not None and (given := self.unknown(column)) is not None:
             where = f"column {str(column.name)!r} of table {table.fullname!r}"
-            return checked_type(own, f"unknown: {own!r}, given to {where},"), True
-        said = name or spelling(type_)
+            return checked_type(given, f"unknown: {given!r}, given to {where},"), True
+        spelled = name or spelling(type_)
         message = (
-            f"Nobody knows what the type {said!r} of column {str(column.name)!r} of table {table.fullname!r} is in"
-            f" Python; give it a type: types={{{said.partition('(')[0].lower()!r}: ...}}"
+            f"Nobody knows what the type {spelled!r} of column {str(column.name)!r} of table {table.fullname!r} is in"
+            f" Python; give it a type: types={{{spelled.partition('(')[0].lower()!r}: ...}}"
         )
         if self.strict:
             raise ModelError(f"{message}, or leave strict out to have Any.")
@@ -148,9 +152,9 @@ class TypeMap:
 
     def python_type(self, type_: TypeEngine[Any]) -> Any:
         """Return the Python type of the values that a column of ``type_`` gives and takes; see ``python_type``."""
-        own = self.own.find(type_)
-        if own is not ...:
-            return own
+        given = self.user_types.find(type_)
+        if given is not ...:
+            return given
         if isinstance(type_, postgresql.DOMAIN):
             return self.python_type(type_.data_type)
         if isinstance(type_, sqltypes.ARRAY):
@@ -213,7 +217,7 @@ def is_mysql_boolean(type_: TypeEngine[Any]) -> bool:
     return isinstance(type_, mysql.TINYINT) and type_.display_width == 1 and not type_.unsigned and not type_.zerofill
 
 
-def database_name(column: Column[Any], table: Table) -> str | None:
+def database_type_name(column: Column[Any], table: Table) -> str | None:
     """Return what the database calls the type of a column that SQLAlchemy has no type for, where that was kept."""
     info = column_infos(table).get(str(column.name)) if isinstance(column.type, sqltypes.NullType) else None
     return None if info is None else info.type_name
@@ -241,7 +245,7 @@ def _scalar(type_: TypeEngine[Any]) -> Any:
     for known, python in _BY_CLASS:
         if isinstance(type_, known):
             return python
-    return _own_word(type_)
+    return _stated_type(type_)
 
 
 def _enum(type_: sqltypes.Enum) -> Any:
@@ -255,12 +259,12 @@ def _literal(labels: Sequence[str]) -> Any:
     return cast("Any", Literal)[tuple(labels)] if labels else str
 
 
-def _own_word(type_: TypeEngine[Any]) -> Any:
+def _stated_type(type_: TypeEngine[Any]) -> Any:
     try:
-        own = type_.python_type
+        stated = type_.python_type
     except NotImplementedError:
         return Any
-    return own if own in _BELIEVED else Any
+    return stated if stated in _BELIEVED else Any
 
 
 # The columns that a warning was given for: each of the three shapes of a table would repeat it.
@@ -270,14 +274,5 @@ _warned: weakref.WeakKeyDictionary[Table, set[str]] = weakref.WeakKeyDictionary(
 def _warn_once(message: str, column: Column[Any], table: Table) -> None:
     columns = _warned.setdefault(table, set())
     if str(column.name) not in columns:
-        warnings.warn(message, UnknownTypeWarning, stacklevel=_callers_level())
+        warnings.warn(message, UnknownTypeWarning, stacklevel=callers_level())
         columns.add(str(column.name))
-
-
-def _callers_level() -> int:
-    """Return the ``stacklevel`` at which whoever asked for a model called this package."""
-    package = __name__.partition(".")[0]
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.types import TypeEngine  # noqa: TC002  what the annotations of a dataclass name must be there
 
 from lazy_alchemy.emitters._fields.python_types import TypeMap, Unknown
-from lazy_alchemy.emitters._fields.user_types import OwnTypes
+from lazy_alchemy.emitters._fields.user_types import UserTypes
 
 __all__ = ["TypedEmitter"]
 
@@ -25,7 +25,7 @@ class TypedEmitter:
             names table, column and type.
     """
 
-    types: Mapping[type[TypeEngine[Any]] | str, Any] = field(default_factory=OwnTypes)
+    types: Mapping[type[TypeEngine[Any]] | str, Any] = field(default_factory=UserTypes)
     unknown: Unknown | None = None
     strict: bool = False
 
@@ -37,11 +37,11 @@ class TypedEmitter:
         """
         if self.unknown is not None and not callable(self.unknown):
             raise TypeError(f"unknown={self.unknown!r} cannot be called; give a function of a column.")
-        if not isinstance(self.types, OwnTypes):
+        if not isinstance(self.types, UserTypes):
             if not isinstance(self.types, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
                 raise TypeError(f"types={self.types!r} is not a mapping from SQL types to Python types.")
-            object.__setattr__(self, "types", OwnTypes(self.types))
+            object.__setattr__(self, "types", UserTypes(self.types))
 
     @property
     def _map(self) -> TypeMap:
-        return TypeMap(OwnTypes(self.types), self.unknown, self.strict)
+        return TypeMap(UserTypes(self.types), self.unknown, self.strict)

@@ -8,10 +8,10 @@ from typing import Any, cast
 from sqlalchemy import types as sqltypes
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["OwnTypes", "checked_type", "spelling"]
+__all__ = ["UserTypes", "checked_type", "spelling"]
 
 
-class OwnTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
+class UserTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
     """The Python types that a user gives to SQL types, immutable and hashable.
 
     A key is a SQLAlchemy type class, which stands for its subclasses too, or a type's name as the database says it, in
@@ -41,7 +41,7 @@ class OwnTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
         return len(self._items)
 
     def __eq__(self, other: object) -> bool:
-        return self._items == other._items if isinstance(other, OwnTypes) else NotImplemented
+        return self._items == other._items if isinstance(other, UserTypes) else NotImplemented
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -81,11 +81,11 @@ def _key(key: object) -> type[TypeEngine[Any]] | str:
     )
 
 
-def checked_type(value: Any, said: str) -> Any:
+def checked_type(value: Any, subject: str) -> Any:
     """Return a Python type that a user has given. ``Any``: whatever stands in an annotation.
 
     Raises:
-        TypeError: It is none; the message begins with ``said``.
+        TypeError: It is none; the message begins with ``subject``.
     """
     try:
         optional: object = None if value is None else value | None  # as in the type of a column that may be NULL
@@ -93,7 +93,7 @@ def checked_type(value: Any, said: str) -> Any:
         optional = None
     if optional is None or _is_sql_type(value):
         raise TypeError(
-            f"{said} is no Python type; give a class, such as str, or another form of an annotation, such as"
+            f"{subject} is no Python type; give a class, such as str, or another form of an annotation, such as"
             " list[int], and not its name."
         )
     return value
@@ -107,9 +107,9 @@ def _names(type_: TypeEngine[Any], name: str | None) -> Iterator[str]:
     if name is not None:
         yield name.lower()
         yield name.lower().partition("(")[0].strip()
-    own = getattr(type_, "name", None)  # of an enum, a domain, and third parties' types
-    if isinstance(own, str):
-        yield own.lower()
+    name_of_type = getattr(type_, "name", None)  # of an enum, a domain, and third parties' types
+    if isinstance(name_of_type, str):
+        yield name_of_type.lower()
     if isinstance(type_, sqltypes.UserDefinedType):
         yield spelling(cast("TypeEngine[Any]", type_)).lower().partition("(")[0].strip()
     yield type(type_).__name__.lower()

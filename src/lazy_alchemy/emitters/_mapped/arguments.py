@@ -12,6 +12,7 @@ from sqlalchemy.exc import NoReferenceError
 
 from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import ReflectedTable
+from lazy_alchemy.emitters._mapped.relationships import unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,9 +107,11 @@ def goes_in_circles(table: Table) -> bool:
 
     SQLAlchemy leaves a column that refers to another one of the key out of it, and would leave out all of these.
     """
-    own = list(table.primary_key.columns)
-    refers: dict[Column[Any], set[Column[Any]]] = {column: set() for column in own}  # Any: of whatever Python type
-    for column in own:
+    primary_key = list(table.primary_key.columns)
+    refers: dict[Column[Any], set[Column[Any]]] = {
+        column: set() for column in primary_key
+    }  # Any: of whatever Python type
+    for column in primary_key:
         for key in column.foreign_keys:
             with suppress(NoReferenceError):  # it leads to a table that is not loaded
                 if key.column is not column and key.column in refers:
@@ -133,11 +136,11 @@ def key_columns(table: Table, names: tuple[str, ...], call: str, *, related: boo
     Raises:
         ModelError: The table has no primary key and none was named, or what was named cannot be one.
     """
-    own = list(table.primary_key.columns)
+    primary_key = list(table.primary_key.columns)
     is_view = is_loaded(table) and table.reflected.kind.is_view
     if not names:
-        if own:
-            return own
+        if primary_key:
+            return primary_key
         likely = _likely_key(table, is_view=is_view)
         options = (
             f"relationships=..., primary_key={{{table.name}: {likely!r}}}" if related else f"primary_key={likely!r}"
@@ -158,10 +161,10 @@ def key_columns(table: Table, names: tuple[str, ...], call: str, *, related: boo
             f" {_columns(table)}."
         )
     chosen = [table.columns[name] for name in names]
-    if own:
-        if set(own) == set(chosen):
-            return own
-        key = ", ".join(repr(str(column.name)) for column in own)
+    if primary_key:
+        if set(primary_key) == set(chosen):
+            return primary_key
+        key = ", ".join(repr(str(column.name)) for column in primary_key)
         raise ModelError(f"{table.fullname!r} has the primary key {key}: leave primary_key= out.")
     # Of a view's columns a database does not know that they are never NULL, even where they are not.
     nullable = [column for column in chosen if column.nullable and not is_view]
@@ -175,8 +178,6 @@ def key_columns(table: Table, names: tuple[str, ...], call: str, *, related: boo
 
 def _likely_key(table: Table, *, is_view: bool) -> tuple[str, ...]:
     """Return what the message proposes: a unique NOT NULL key, or all that is NOT NULL; of a view nobody knows it."""
-    from lazy_alchemy.emitters._mapped.relationships import unique_keys
-
     unique = sorted(
         (
             tuple(str(column.name) for column in table.columns if column in key)

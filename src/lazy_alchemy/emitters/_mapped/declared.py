@@ -15,7 +15,8 @@ from lazy_alchemy._errors import ModelError
 from lazy_alchemy.emitters._fields.fields import model_fields
 from lazy_alchemy.emitters._mapped.arguments import key_columns
 from lazy_alchemy.emitters._mapped.listeners import listen
-from lazy_alchemy.emitters.bases import MappedModel, column_name
+from lazy_alchemy.emitters._values.inputs import column_name
+from lazy_alchemy.emitters.bases import MappedModel
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -71,13 +72,13 @@ class DeclaredEmitter:
             options["concrete"] = True
         if others := [str(fields[name].column.key) for name in fields if name not in names]:
             options["exclude_properties"] = others
-        own = registry(metadata=table.metadata)
+        class_registry = registry(metadata=table.metadata)
         try:
-            own.map_imperatively(
+            class_registry.map_imperatively(
                 mapped, table, properties={field: fields[name].column for name, field in names.items()}, **options
             )
         except SQLAlchemyError as error:
-            own.dispose()
+            class_registry.dispose()
             raise ModelError(f"as_sqlmodel() cannot map {model.__name__} onto {table.fullname!r}: {error}") from error
         # What SQLModel itself notes of a class with table=True; it is asked for at every use of an instance.
         config = cast("dict[str, Any]", mapped.model_config)

@@ -30,7 +30,7 @@ __all__ = ["listen"]
 def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
     """Register on the class ``mapped`` what its ``fields`` need, mostly nothing."""
     if fields:
-        _listen_to_numbers(mapped, fields)
+        _listen_to_keys(mapped, fields)
     null_senders = [
         field.name for field in fields if (field.nullable or field.filled) and field.column.type.should_evaluate_none
     ]
@@ -53,7 +53,7 @@ def listen(mapped: type[Any], fields: Collection[ModelField]) -> None:
             event.listen(mapped, name, of_fields)
 
 
-def _listen_to_numbers(mapped: type[Any], fields: Collection[ModelField]) -> None:
+def _listen_to_keys(mapped: type[Any], fields: Collection[ModelField]) -> None:
     twice = [str(field.column.name) for field in fields if field.column.primary_key and numbers_itself(field.column)]
     if len(twice) > 1:
         event.listen(mapped, "before_insert", _refusing_insert(mapped.__table__.fullname, twice))

@@ -160,16 +160,16 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         ]
         registries = [registry(metadata=plan.table.metadata) for plan in plans]
         try:
-            for plan, own in zip(plans, registries, strict=True):
-                classes[plan.table] = self._new_class(plan, own)
+            for plan, class_registry in zip(plans, registries, strict=True):
+                classes[plan.table] = self._new_class(plan, class_registry)
                 listen(classes[plan.table], plan.fields)
             if relationships:
                 # Now, while the tables are those that were looked at, and where an error is the caller's.
-                for own in registries:
-                    own.configure(cascade=True)
+                for class_registry in registries:
+                    class_registry.configure(cascade=True)
         except (SQLAlchemyError, TypeError) as error:  # TypeError: bases that do not go together
-            for own in registries:
-                own.dispose(cascade=True)
+            for class_registry in registries:
+                class_registry.dispose(cascade=True)
             names = ", ".join(repr(table.fullname) for table in tables)
             raise ModelError(f"{self._call}() cannot map {names}: {error}") from error
         return classes
@@ -211,8 +211,8 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         """Return a class that can be a base, or None for none; raise a ModelError for any other."""
 
     @abstractmethod
-    def _new_class(self, plan: ClassPlan[_BaseT], own: registry) -> type[_BaseT]:
-        """Return a new mapped class, the only one of the registry ``own``."""
+    def _new_class(self, plan: ClassPlan[_BaseT], class_registry: registry) -> type[_BaseT]:
+        """Return a new mapped class, the only one of ``class_registry``."""
 
 
 def _name_of(table: Table) -> tuple[str, str]:

@@ -1,15 +1,11 @@
-"""Which relationships the classes of some tables have, and what they are called. Pure, no I/O.
-
-How they are named is told in docs/sqlmodel.md.
-"""
+"""Which relationships the classes of some tables have. What they are called is in ``relationship_names``. No I/O."""
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import UniqueConstraint, and_
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +15,14 @@ from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import references
 from lazy_alchemy.emitters._fields.fields import numbers_itself
 from lazy_alchemy.emitters._fields.names import field_names
+from lazy_alchemy.emitters._mapped.relationship_names import (
+    LINK_ENDS,
+    assign,
+    names_of_link,
+    names_of_many,
+    names_of_one,
+    possible_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,13 +31,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import RelationshipProperty
 
     from lazy_alchemy._reflected import ReflectedTable
-    from lazy_alchemy._schema.tables import ForeignKeyInfo, TableInfo
+    from lazy_alchemy._schema.tables import ForeignKeyInfo
 
 __all__ = ["Related", "related", "unique_keys"]
-
-_T = TypeVar("_T")
-
-_ENDS = 2  # of a link table
 
 _Column = Any  # Column[Any]: of whatever Python type; spelled so that SQLAlchemy 2.0 and 2.1 agree
 
@@ -94,7 +94,10 @@ class Related:
         """
         # SQLAlchemy warns of two relationships that write one column, also of classes that have nothing to do with each
         # other. Here this is as it must be: composite foreign keys share columns, and groups share tables.
-        options: dict[str, Any] = {"uselist": self.is_list, "overlaps": ",".join(_possible_names(self.key.child))}
+        options: dict[str, Any] = {
+            "uselist": self.is_list,
+            "overlaps": ",".join(possible_names(self.key.child.reflected)),
+        }
         if self.back is not None:
             options["back_populates"] = self.back.name
         if self.second is not None:
@@ -147,7 +150,7 @@ def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Rel
         for one, forms in new:
             by_table[one.table].append((one, forms))
         for table, wishes in by_table.items():
-            for one, name in _assign(wishes, taken[table]):
+            for one, name in assign(wishes, taken[table]):
                 one.name = name
                 result[table].append(one)
 
@@ -159,13 +162,13 @@ def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Rel
     ]
     links: list[tuple[Related, Sequence[str]]] = []
     # In this order: what comes later takes no name of what came before.
-    add((one, _names_of_one(one.key.info)) for one in ones)
-    add((_other_side(one), _names_of_many(one.key.info, one.key.child.reflected, one.name)) for one in ones)
+    add((one, names_of_one(one.key.info)) for one in ones)
+    add((_other_side(one), names_of_many(one.key.info, one.key.child.reflected, one.name)) for one in ones)
     for first, second in linking.values():
         here, there = _link_sides(first, second)
         links += [
-            (here, _names_of_link(first.info, second.info, first.child.reflected)),
-            (there, _names_of_link(second.info, first.info, first.child.reflected)),
+            (here, names_of_link(first.info, second.info, first.child.reflected)),
+            (there, names_of_link(second.info, first.info, first.child.reflected)),
         ]
     add(links)
     return result
@@ -271,7 +274,11 @@ def _links(
     result: dict[ReflectedTable, tuple[_ForeignKey, _ForeignKey]] = {}
     for table in tables:
         own = [key for key in keys if key.child is table]
-        if len(own) != _ENDS or len(table.reflected.foreign_keys) != _ENDS or any(key.parent is table for key in own):
+        if (
+            len(own) != LINK_ENDS
+            or len(table.reflected.foreign_keys) != LINK_ENDS
+            or any(key.parent is table for key in own)
+        ):
             continue
         first, second = own
         linking = frozenset({*first.columns, *second.columns})
@@ -298,90 +305,3 @@ def _link_sides(first: _ForeignKey, second: _ForeignKey) -> tuple[Related, Relat
     there = Related(second.parent, first.parent, second, "link", first, is_list=True, written=written, back=here)
     here.back = there
     return here, there
-
-
-# -- Names: each function returns the forms of a name, the shortest first
-
-
-def _names_of_one(info: ForeignKeyInfo) -> Sequence[str]:
-    pairs = list(zip(info.columns, info.referred_columns, strict=True))
-    # (tenant_id, user_id) that refers to (tenant_id, id) is about the user.
-    telling = [column for column, referred in pairs if column != referred]
-    words = "_".join(telling or (info.columns if len(pairs) == 1 else ()))
-    cut = _without_id(words, pairs[-1][1])
-    if not telling and not cut:
-        words = info.referred_table
-    return [*([cut] if cut else []), f"{words}_row", f"{words}_row_{info.referred_table}"]
-
-
-def _without_id(column: str, referred: str) -> str:
-    for ending in ("_id", f"_{referred}"):
-        if column.casefold().endswith(ending.casefold()):
-            return column[: -len(ending)].rstrip("_")
-    return re.sub(r"(?<=[a-z0-9])I[dD]$", "", column) if re.search(r"(?<=[a-z0-9])I[dD]$", column) else ""
-
-
-def _names_of_many(info: ForeignKeyInfo, child: TableInfo, by: str) -> Sequence[str]:
-    name = _seen_from(info.referred_schema, child.schema, child.name)
-    if (info.referred_schema, info.referred_table) == (child.schema, child.name):
-        return [*(["children"] if by == "parent" else []), f"{name}_by_{by}"]
-    return [name, f"{name}_by_{by}"]
-
-
-def _names_of_link(here: ForeignKeyInfo, there: ForeignKeyInfo, link: TableInfo) -> Sequence[str]:
-    """Name, on the side of ``here``, those that ``there`` leads to."""
-    name, by = _seen_from(here.referred_schema, there.referred_schema, there.referred_table), _names_of_one(there)[0]
-    if (here.referred_schema, here.referred_table) == (there.referred_schema, there.referred_table):
-        return [f"{name}_by_{by}", f"{name}_by_{link.name}_{by}"]
-    return [name, f"{name}_by_{link.name}", f"{name}_by_{link.name}_{by}"]
-
-
-def _seen_from(schema: str | None, other_schema: str | None, name: str) -> str:
-    return name if schema == other_schema else f"{other_schema or 'default'}_{name}"
-
-
-def _possible_names(child: ReflectedTable) -> list[str]:
-    """Return all names that relationships may have which write the foreign keys of ``child``, in whatever group."""
-    info = child.reflected
-    numbers = range(2, 2 + len(info.foreign_keys))
-    names: set[str] = set()
-
-    def possible(forms: Sequence[str]) -> list[str]:
-        found = list(map(_attribute, forms))
-        found += [f"{found[-1]}_{number}" for number in numbers]
-        names.update(found)
-        return found
-
-    for key in info.foreign_keys:
-        for by in possible(_names_of_one(key)):
-            possible(_names_of_many(key, info, by))
-    if len(info.foreign_keys) == _ENDS:
-        first, second = info.foreign_keys
-        possible(_names_of_link(first, second, info))
-        possible(_names_of_link(second, first, info))
-    return sorted(names)
-
-
-def _assign(wishes: Sequence[tuple[_T, Sequence[str]]], taken: set[str]) -> Iterator[tuple[_T, str]]:
-    """Yield a name for each, adding it to ``taken``: the shortest form that neither is taken nor suits another too."""
-    waiting = {number: [_attribute(form) for form in forms] for number, (_, forms) in enumerate(wishes)}
-    names: dict[int, str] = {}
-    while any(waiting.values()):
-        wanted = Counter(forms[0] for forms in waiting.values() if forms)
-        for number, forms in waiting.items():
-            if forms and forms[0] not in taken and wanted[forms[0]] == 1:
-                names[number] = forms[0]
-        taken.update(names.values())
-        waiting = {number: forms[1:] for number, forms in waiting.items() if number not in names}
-    for number in waiting:
-        form = _attribute(wishes[number][1][-1])
-        names[number] = next(
-            name for count in itertools.count(1) if (name := form if count == 1 else f"{form}_{count}") not in taken
-        )
-        taken.add(names[number])
-    for number, (wish, _) in enumerate(wishes):
-        yield wish, names[number]
-
-
-def _attribute(text: str) -> str:
-    return field_names([text])[text]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import keyword
 import types
-import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import JsonValue
@@ -12,6 +10,7 @@ from sqlalchemy import types as sqltypes
 
 from lazy_alchemy.emitters._columns.annotations import Annotations
 from lazy_alchemy.emitters._columns.limits import Limits
+from lazy_alchemy.emitters._fields.names import can_be_attribute
 from lazy_alchemy.emitters._fields.python_types import TypeMap
 from lazy_alchemy.emitters._source.layout import call, class_header, docstring, field, fits, string, subscript
 from lazy_alchemy.emitters._source.types import ModuleScope, Scope
@@ -40,14 +39,14 @@ def columns_class(
     """Return the class of a table's columns."""
     plain = [one for one in fields if _is_attribute(str(one.column.name))]
     awkward = [one for one in fields if one not in plain]
-    own = Scope(scope, _names(fields))
+    body = Scope(scope, _names(fields))
     bases = ["Columns", "TypedColumns"] if target == "2.1" else ["Columns"]
-    kind = own.name("Named" if target == "2.1" else "Column")
+    kind = body.name("Named" if target == "2.1" else "Column")
     lines = [class_header(name, [Scope(scope).name(base) for base in bases])]
     lines.append(docstring(table.comment or "") or docstring(f"The columns of {table.name}."))
-    texts = {one: own.type(_in_columns(one), long_name(one, table, own)) for one in fields}
+    texts = {one: body.type(_in_columns(one), long_name(one, table, body)) for one in fields}
     if fields:
-        row = [own.type(_without_literal(_in_columns(one)), long_name(one, table, own)) for one in fields]
+        row = [body.type(_without_literal(_in_columns(one)), long_name(one, table, body)) for one in fields]
         lines += ["", subscript("__row_pos__: tuple", row, "    ")]
     if plain:
         lines.append("")
@@ -56,14 +55,14 @@ def columns_class(
         comment = docstring(one.column.comment or "")
         lines += [comment] if comment else []
     if awkward:
-        lines += ["", *_overloads(awkward, texts, own)]
+        lines += ["", *_overloads(awkward, texts, body)]
     return "\n".join(lines)
 
 
-def _overloads(fields: Sequence[ModelField], texts: dict[ModelField, str], own: Scope) -> Iterator[str]:
+def _overloads(fields: Sequence[ModelField], texts: dict[ModelField, str], body: Scope) -> Iterator[str]:
     """Yield the overloads by which a column that can be no attribute is reached: ``c["keys"]``."""
-    overload, literal, column, anything = (own.name(name) for name in ("overload", "Literal", "Column", "Any"))
-    collection = own.name("ReadOnlyColumnCollection")
+    overload, literal, column, anything = (body.name(name) for name in ("overload", "Literal", "Column", "Any"))
+    collection = body.name("ReadOnlyColumnCollection")
     first = True
     for one in fields:
         # That a subclass tells more of some keys than SQLAlchemy does of all is, to mypy, another method.
@@ -71,7 +70,7 @@ def _overloads(fields: Sequence[ModelField], texts: dict[ModelField, str], own: 
         first = False
         key = f"key: {literal}[{string(str(one.column.name))}], /"
         yield from _signature(key, f"{column}[{texts[one]}]")
-    text, number, group, slices = (own.class_(cls) for cls in (str, int, tuple, slice))
+    text, number, group, slices = (body.class_(cls) for cls in (str, int, tuple, slice))
     yield f"    @{overload}"
     yield from _signature(f"key: {text} | {number}, /", f"{column}[{anything}]")
     yield f"    @{overload}"
@@ -98,13 +97,7 @@ def _signature(key: str, returned: str) -> Iterator[str]:
 
 
 def _is_attribute(name: str) -> bool:
-    return (
-        name.isidentifier()
-        and unicodedata.is_normalized("NFKC", name)
-        and not name.startswith("_")
-        and not keyword.iskeyword(name)
-        and name not in _COLLECTION
-    )
+    return can_be_attribute(name) and name not in _COLLECTION
 
 
 def model_class(
@@ -116,7 +109,7 @@ def model_class(
 ) -> str:
     """Return a Pydantic model of a table."""
     some = [one for one in fields if shape == "row" or not one.generated]
-    own = Scope(scope, _names(fields))
+    body = Scope(scope, _names(fields))
     lines = [class_header(name, [Scope(scope).name("RowModel")])]
     purpose = {"row": "A row", "insert": "A row to be inserted", "partial": "A change of some columns"}[shape]
     lines.append(
@@ -127,7 +120,7 @@ def model_class(
         lines.append("")
     for one in some:
         described = annotations.of_column(one)
-        type_ = text_of(described, one, table, own, sent=shape != "row")
+        type_ = text_of(described, one, table, body, sent=shape != "row")
         options = [*limits_of(described, sent=shape != "row").items(), *_aliases(one)]
         if one.column.comment:
             options.append(("description", string(one.column.comment)))
@@ -135,11 +128,11 @@ def model_class(
             type_ = _or_none(type_)
         optional = shape == "partial" or one.nullable or (shape == "insert" and one.filled)
         if optional and not one.nullable:
-            lines.append(call(f"{one.name}: {_or_none(type_)} = {own.name('omitted')}", options))
+            lines.append(call(f"{one.name}: {_or_none(type_)} = {body.name('omitted')}", options))
         elif optional:
-            lines.append(_with_default(one.name, _or_none(type_), options, own.name("Field") if options else ""))
+            lines.append(_with_default(one.name, _or_none(type_), options, body.name("Field") if options else ""))
         elif options:
-            lines.append(call(f"{one.name}: {type_} = {own.name('Field')}", options))
+            lines.append(call(f"{one.name}: {type_} = {body.name('Field')}", options))
         else:
             lines.append(field(one.name, type_))
     return "\n".join(lines)
@@ -147,20 +140,20 @@ def model_class(
 
 def sqlmodel_class(table: Table, fields: Sequence[ModelField], name: str, scope: ModuleScope) -> str:
     """Return a SQLModel class of a table, to be mapped when it is first needed."""
-    own = Scope(scope, _names(fields))
+    body = Scope(scope, _names(fields))
     lines = [class_header(name, [Scope(scope).name("MappedModel")])]
     lines.append(docstring(table.comment or "") or docstring(f"A row of {table.name}, for a session."))
     lines.append("")
     annotations = Annotations(TypeMap(), Limits.for_source(table, sent=False))
     for one in fields:
-        type_ = text_of(annotations.of_column(one), one, table, own, sent=False)
+        type_ = text_of(annotations.of_column(one), one, table, body, sent=False)
         options: list[tuple[str, str]] = []
         if one.alias is not None:
             said = string(one.alias)
             options.append(("schema_extra", f'{{"validation_alias": {said}, "serialization_alias": {said}}}'))
         if one.column.comment:
             options.append(("description", string(one.column.comment)))
-        name_of = own.name("SQLField") if options else ""
+        name_of = body.name("SQLField") if options else ""
         if one.nullable or one.filled or one.generated:
             lines.append(_with_default(one.name, _or_none(type_), options, name_of))
         elif options:

@@ -7,18 +7,18 @@ import decimal
 import hashlib
 import ipaddress
 import re
-import types
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import JsonValue
 from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
 
+from lazy_alchemy.emitters._fields.unions import union_members
 from lazy_alchemy.emitters._source.layout import alias, imports, string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
 
 __all__ = ["RESERVED", "ModuleScope", "Scope", "distinct"]
 
@@ -172,7 +172,7 @@ class Scope:
 
     def type(self, type_: Any, wanted: str) -> str:
         """Return the text of a type; a long one has a name of its own, ``wanted`` if it can be. ``Any``: any type."""
-        members = _members(type_)
+        members = union_members(type_)
         if len(members) > 1 and members[-1] is type(None):
             inner = self.type(Union[tuple(members[:-1])], wanted)  # noqa: UP007  of a number of members
             return f"{inner} | None"
@@ -188,13 +188,13 @@ class Scope:
     def _statement(self, name: str, type_: Any) -> str:
         if get_origin(type_) is Literal:
             return alias(name, [_label(label) for label in get_args(type_)], self.name("Literal"))
-        return alias(name, [self.text(member) for member in _members(type_)], "|")
+        return alias(name, [self.text(member) for member in union_members(type_)], "|")
 
     def text(self, type_: Any) -> str:
-        members = _members(type_)
+        members = union_members(type_)
         if len(members) > 1:
             return " | ".join(self.text(member) for member in members)
-        if type_ is None or type_ is type(None):
+        if members[0] is type(None):
             return "None"
         origin, arguments = get_origin(type_), get_args(type_)
         if origin is Literal:
@@ -218,15 +218,6 @@ class Scope:
         called = f"_{module}" if module in self.attributes else module
         self.module.import_(module, None, called)
         return f"{called}.{name}"
-
-
-def _members(type_: Any) -> list[Any]:
-    if get_origin(type_) is Annotated:
-        return _members(get_args(type_)[0])
-    if get_origin(type_) in (Union, types.UnionType):
-        members: Iterable[Any] = (member for part in get_args(type_) for member in _members(part))
-        return sorted(members, key=lambda member: member is type(None))
-    return [type_]
 
 
 def _label(label: object) -> str:

@@ -38,17 +38,17 @@ _OWN = ("character_set", "precision", "fields")
 """What our own annotations say."""
 
 
-def text_of(described: Any, one: ModelField, table: Table, own: Scope, *, sent: bool) -> str:
+def text_of(described: Any, one: ModelField, table: Table, body: Scope, *, sent: bool) -> str:
     """Return the text of a column's type, NULL left out, with what makes of other values what the type says.
 
     Args:
         described: The type as Pydantic is to know it. ``Any``: any type.
         one: The column.
         table: Its table.
-        own: Where the text is to stand.
+        body: Where the text is to stand.
         sent: Whether the values go into the database.
     """
-    return _Described(own, long_name(one, table, own), sent).text(described)
+    return _Described(body, long_name(one, table, body), sent).text(described)
 
 
 def limits_of(described: Any, *, sent: bool) -> dict[str, str]:
@@ -59,7 +59,7 @@ def limits_of(described: Any, *, sent: bool) -> dict[str, str]:
     return {name: value for name, value in _options(described) if sent or name == _INFINITE}
 
 
-def long_name(one: ModelField, table: Table, own: Scope) -> str:
+def long_name(one: ModelField, table: Table, body: Scope) -> str:
     """Return what a type is called that is too long to be written at its column."""
     type_ = innermost(one.type)
     if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
@@ -70,7 +70,7 @@ def long_name(one: ModelField, table: Table, own: Scope) -> str:
         name = class_name(str(type_.name) if own_schema else f"{schema}_{type_.name}")
     else:
         name = f"{class_name(table.name)}{class_name(str(one.column.name))}"
-    return _visible(name, own)
+    return _visible(name, body)
 
 
 def innermost(type_: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -81,8 +81,8 @@ def innermost(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     return type_
 
 
-def _visible(name: str, own: Scope) -> str:
-    while name in own.attributes:
+def _visible(name: str, body: Scope) -> str:
+    while name in body.attributes:
         name += "_"
     return name
 
@@ -90,8 +90,8 @@ def _visible(name: str, own: Scope) -> str:
 class _Described:
     """Types with what Pydantic is to know of them, in one class body."""
 
-    def __init__(self, own: Scope, wanted: str, sent: bool) -> None:
-        self._own = own
+    def __init__(self, body: Scope, wanted: str, sent: bool) -> None:
+        self._body = body
         self._wanted = wanted
         self._sent = sent
 
@@ -107,12 +107,12 @@ class _Described:
             is_union = get_origin(arguments[0]) in (Union, types.UnionType)
             item, *null = get_args(arguments[0]) if is_union else arguments
             if get_origin(item) is Annotated:
-                return f"{self._own.class_(list)}[{self.text(item)}{' | None' if null else ''}]"
+                return f"{self._body.class_(list)}[{self.text(item)}{' | None' if null else ''}]"
         if origin in (Union, types.UnionType) and arguments[-1] == Literal[""]:
             # What MariaDB stores in an enum for what is no label of it, outside of its strict mode.
             rest = self.text(Union[tuple(arguments[:-1])])  # noqa: UP007  of a number of members
-            return f"{rest} | {self._own.text(arguments[-1])}"
-        return self._own.type(type_, self._wanted)
+            return f"{rest} | {self._body.text(arguments[-1])}"
+        return self._body.type(type_, self._wanted)
 
     def _with(self, item: object, text: str, type_: Any) -> str:
         """Return the text of a type that has ``item`` in its Annotated. ``Any``: any type."""
@@ -139,8 +139,8 @@ class _Described:
             return self._alias(plain, "NestedArray", said, item.name)
         if isinstance(item, Check) and self._sent and type_ is datetime.datetime:
             if item.function is with_offset:
-                return self._own.name("AwareDatetime")
-            return self._own.name("NaiveDatetime") if item.function is without_offset else text
+                return self._body.name("AwareDatetime")
+            return self._body.name("NaiveDatetime") if item.function is without_offset else text
         if isinstance(item, FieldInfo) and self._sent and type_ is int:
             return self._bounded(item, text)
         return text
@@ -148,19 +148,19 @@ class _Described:
     @property
     def _top(self) -> _Described:
         """The same at the top of the module, where only the type is of interest."""
-        return _Described(Scope(self._own.module), self._wanted, sent=False)
+        return _Described(Scope(self._body.module), self._wanted, sent=False)
 
     def _annotated(self, text: str, name: str, argument: str) -> str:
-        return f"{self._own.name('Annotated')}[{text}, {self._own.name(name)}({argument})]"
+        return f"{self._body.name('Annotated')}[{text}, {self._body.name(name)}({argument})]"
 
     def _alias(self, plain: str, name: str, argument: str, wanted: str) -> str:
-        top = Scope(self._own.module)
+        top = Scope(self._body.module)
         members = [plain, f"{top.name(name)}({argument})"]
         head = top.name("Annotated")
-        return self._own.module.alias(
+        return self._body.module.alias(
             ", ".join(members),
             lambda name: subscript(f"{name}: TypeAlias = {head}", members),
-            _visible(class_name(wanted), self._own),
+            _visible(class_name(wanted), self._body),
         )
 
     def _bounded(self, info: FieldInfo, text: str) -> str:
@@ -168,13 +168,13 @@ class _Described:
         bounds = {name: value for item in info.metadata for name, value in _attributes(item)}
         if bounds.get("le", 0) < _BIG:
             return text
-        top = Scope(self._own.module)
+        top = Scope(self._body.module)
         members = ["int", f"{top.name('Field')}(ge={bounds['ge']}, le={bounds['le']})"]
         head = top.name("Annotated")
-        return self._own.module.alias(
+        return self._body.module.alias(
             ", ".join(members),
             lambda name: subscript(f"{name}: TypeAlias = {head}", members),
-            _visible("BigInt" if bounds["ge"] else "BigUnsigned", self._own),
+            _visible("BigInt" if bounds["ge"] else "BigUnsigned", self._body),
         )
 
 

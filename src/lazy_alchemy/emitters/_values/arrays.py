@@ -13,7 +13,7 @@ from lazy_alchemy.emitters._values.checks import refusal
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
-__all__ = ["FlatArray", "NestedArray", "not_blank", "not_empty", "not_null_to_pg8000", "rectangular", "unusable"]
+__all__ = ["FlatArray", "NestedArray", "rectangular"]
 
 _DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
 
@@ -77,33 +77,8 @@ def _flat(value: Any) -> Any:
     return value  # pyright: ignore[reportUnknownVariableType]  # likewise
 
 
-def unusable(_: list[Any]) -> list[Any]:
-    """Refuse any array, of items that the database's driver does not send or SQLAlchemy does not read."""
-    raise refusal("array_items", "The driver of the database does not know arrays of such items")
-
-
-def not_empty(item: Any) -> Any:
-    """Refuse an item whose text is empty, for which asyncpg gives a null pointer: to look at it ends the process."""
-    if not item:
-        raise refusal("empty_item", "The driver of the database cannot read an array with an empty item of the type")
-    return item
-
-
-def not_blank(item: str) -> str:
-    """Refuse an item whose text PostgreSQL makes empty; see ``not_empty``."""
-    not_empty(item.strip())
-    return item
-
-
 def _item_or_array(value: Any) -> str:
     return "array" if isinstance(value, (list, tuple)) else "item"
-
-
-def not_null_to_pg8000(item: Any) -> Any:
-    """Refuse a text that pg8000 writes into an array without quotes, where it is NULL to PostgreSQL."""
-    if isinstance(item, str) and item != "NULL" and item.upper() == "NULL":
-        raise refusal("null_item", "The driver of the database stores NULL for such an item of an array")
-    return item
 
 
 def _is_multirange(type_: Any) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Check", "NotNull", "not_sent", "refusal", "same"]
+__all__ = ["Check", "NotNull", "refusal", "same"]
 
 
 def refusal(kind: str, message: str) -> PydanticCustomError:
@@ -29,11 +29,6 @@ def refusal(kind: str, message: str) -> PydanticCustomError:
 def same(value: Any) -> Any:
     """Return ``value``: for a schema of its own that validates as another does."""
     return value
-
-
-def not_sent(_: Any) -> Any:
-    """Refuse any value, of a type that the database's driver does not send."""
-    raise refusal("not_sent", "The driver of the database does not send values of the column's type")
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True)
 class NotNull:
-    """A field that need not be given and cannot be null: None is there only as the default."""
+    """A field that may be left out and cannot be null: None is there only as the default, be it in the type or not."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Refuse None, which defaults are not validated against, and dump it where it is the default."""
@@ -77,8 +72,11 @@ class NotNull:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe the type without null."""
-        function: Any = schema  # Any: which of the many kinds of core schema is known by what made it
-        return handler(function["schema"]["schema"])
+        described: Any = schema  # Any: which of the many kinds of core schema it is its ``type`` says
+        described = described["schema"]
+        while described["type"] == "nullable":
+            described = described["schema"]
+        return handler(described)
 
 
 def _refuse_none(value: Any) -> Any:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import HSTORE
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from sqlalchemy.engine import default
 
+from lazy_alchemy._drivers import plain_bits, plain_bytes
 from lazy_alchemy.emitters._values.checks import refusal, same
 
 if TYPE_CHECKING:
@@ -65,10 +66,8 @@ def _write_any(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
 
 
 def _from_base64(value: Any) -> Any:
-    if isinstance(value, memoryview):  # psycopg2's, of a domain
-        return value.tobytes()
     if not isinstance(value, str):
-        return value
+        return plain_bytes(value)
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
@@ -136,7 +135,4 @@ def _write_text(value: Any, handler: SerializerFunctionWrapHandler, info: Serial
 
 
 def _bit_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return str(value)  # of SQLAlchemy 2.1's BitString too, which is a str
-    as_string: Any = getattr(value, "as_string", None)  # asyncpg's, which groups the digits
-    return as_string().replace(" ", "") if as_string is not None else value
+    return str(value) if isinstance(value, str) else plain_bits(value)  # SQLAlchemy 2.1's BitString is a str too

@@ -48,7 +48,10 @@ def storable_text(charset: str | None, most: int | None, *, nul: bool) -> Callab
 
 @dataclass(frozen=True)
 class CharacterSet:
-    """A text in a character set of MariaDB or MySQL, by its name there. One that has no such name is not checked."""
+    """A text in a character set of MariaDB or MySQL, by its name there.
+
+    Of a set that is not in ``charsets`` only the number of bytes is checked, one for each character.
+    """
 
     character_set: str
     max_bytes: int | None = None

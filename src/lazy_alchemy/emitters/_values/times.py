@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import core_schema
 
+from lazy_alchemy._drivers import plain_interval
 from lazy_alchemy.emitters._values.array_text import with_minutes
 from lazy_alchemy.emitters._values.checks import refusal
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import GetCoreSchemaHandler, ValidatorFunctionWrapHandler
 
-__all__ = ["Duration", "OffsetTime", "finite", "storable_datetime", "storable_time", "with_offset", "without_offset"]
+__all__ = ["Duration", "OffsetTime", "storable_datetime", "storable_time", "with_offset", "without_offset"]
 
 _DAY = 24 * 60 * 60 * 10**6
 # Less than this on either side: MAX_TZDISP_HOUR in src/include/datatype/timestamp.h is 15.
@@ -55,7 +56,7 @@ class Duration:
     def _read(self, value: Any, handler: ValidatorFunctionWrapHandler) -> datetime.timedelta:
         try:
             # Each may be the one that is out of range: Pydantic sees to whole days only.
-            read: datetime.timedelta = handler(_without_months(value))
+            read: datetime.timedelta = handler(plain_interval(value))
             _ = read + _MICROSECOND * _half_unit(self.precision)
         except OverflowError:
             raise refusal("interval_range", "The interval should have at most 999999999 days") from None
@@ -66,16 +67,6 @@ class Duration:
         elif last != "second" and (read.microseconds or read.seconds % _SECONDS[last]):
             raise refusal("interval_fields", f"The column has nothing that is shorter than one {last}")
         return read
-
-
-def _without_months(value: Any) -> Any:
-    """Return what pg8000 has for an interval with months as a timedelta of the length that other drivers give it."""
-    if type(value).__name__ != "PGInterval":
-        return value
-    interval = value.normalize()
-    years, months = divmod(abs(interval.months), 12)
-    days = years * 365 + months * 30
-    return datetime.timedelta(interval.days + (days if interval.months > 0 else -days), interval.seconds)
 
 
 def _write_duration(value: datetime.timedelta) -> str:
@@ -151,18 +142,6 @@ def storable_datetime(precision: int | None) -> Callable[[datetime.datetime], da
         return value
 
     return check
-
-
-def finite(value: datetime.date) -> datetime.date:
-    """Refuse the first and the last that there is, which asyncpg sends as those before and after all others."""
-    if isinstance(value, datetime.datetime):
-        in_utc = value.replace(tzinfo=None) - (value.utcoffset() or datetime.timedelta())
-        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  in UTC, all three
-    else:
-        infinite = value in (datetime.date.min, datetime.date.max)
-    if infinite:
-        raise refusal("infinite_time", "The driver of the database stores the value as infinity")
-    return value
 
 
 def _half_unit(precision: int | None) -> int:
