@@ -19,7 +19,7 @@ from lazy_alchemy._catalog.loading import Loads
 from lazy_alchemy._catalog.outcomes import Found
 from lazy_alchemy._catalog.reading import Reader
 from lazy_alchemy._catalog.requests import Request
-from lazy_alchemy._catalog.shelf import CacheInfo, Shelf
+from lazy_alchemy._catalog.shelf import CacheInfo, Rejected, Shelf
 from lazy_alchemy._errors import ReflectionError, TableNotFoundError
 from lazy_alchemy._secrets import redact
 
@@ -113,7 +113,13 @@ class Catalog:
         """
         with self._shelf.clock.lock:
             call = self._shelf.clock.tick() if refresh else self._shelf.clock.now
-        plan = await self._loads.answer(Request(keys, ttl, call, refresh=refresh), way, lambda plan: plan)
+        request = Request(keys, ttl, call, refresh=refresh)
+
+        def deliver(plan: Plan) -> Plan:
+            self._shelf.use(request)
+            return plan
+
+        plan = await self._loads.answer(request, way, deliver)
         self._raise_failures(plan._replace(missing={}) if ignore_missing else plan)
 
     async def names(self, schema: str | None, way: Way) -> Mapping[str, TableKind]:
@@ -145,28 +151,35 @@ class Catalog:
         """
         self._check_connection(connection)
         entries = self._shelf.entries
+        request = Request(keys, ttl, self._shelf.clock.now)
+        loaded = self._shelf.infos(request.keys)
+        changed = self._reader.changed_within(connection, loaded)
         with self._shelf.clock.lock:
-            request = Request(keys, ttl, self._shelf.clock.now)
-            needs = request.plan(entries).needs
+            needs = {*request.plan(entries).needs, *changed}
             moment = (self._shelf.clock.tick(), time.monotonic(), time.time())
             known = entries.infos({*needs, *request.keys})
         outcome: Mapping[Key, Outcome] = {}
         if needs:
             try:
-                outcome = self._reader.through(connection, list(needs), known)
+                outcome = self._reader.through(connection, list(needs), known, self._shelf.torn)
             except ReflectionError as error:
                 outcome = dict.fromkeys(needs, error)
         with self._shelf.clock.lock:
             if outcome:
                 outcome = self._shelf.take_in(outcome, moment)
             for key in request.keys:
-                request.note(key, outcome.get(key))
+                found = outcome.get(key)
+                if not (isinstance(found, Found) and key in entries and entries[key].info == found.info):
+                    request.note(key, found)  # else the transaction has not changed what is loaded
                 if not request.is_answered(key) and key not in entries:
                     # It was found, or was loaded at the call, and another load has found it gone since.
-                    found = outcome.get(key)
                     request.note(key, Found(found.info if isinstance(found, Found) else known[key], private=True))
             self._raise_failures(request.plan(entries))
-            return self._shelf.deliver_through(request, connection)
+            try:
+                return self._shelf.deliver_through(request, connection)
+            except Rejected:
+                pass
+        return self.through(connection, request.keys, ttl)  # an entry of the cache cannot be used
 
     # -- Calls without I/O
 

@@ -31,8 +31,10 @@ class EngineCatalogs:
         """Begin with no catalog."""
         self._token = uuid.uuid4().hex
         self._holders = holders_of(engine)
-        self._shared: Catalog | None = None
-        self._catalogs: weakref.WeakSet[Catalog] = weakref.WeakSet()
+        # The catalog of accessors without a reflector or a cache of their own.
+        self._plain: Catalog | None = None
+        # All of them, by the identities of the reflector and the cache, which live as long as their catalog does.
+        self._catalogs: weakref.WeakValueDictionary[tuple[int, int], Catalog] = weakref.WeakValueDictionary()
         if shares_connections(engine.pool):
             event.listen(engine, "rollback", self._rolled_back)
             event.listen(engine, "rollback_savepoint", self._rolled_back)
@@ -42,21 +44,20 @@ class EngineCatalogs:
             catalog.roll_back()
 
     def catalog(self, engine: Engine, reflector: Reflector | None, cache: Cache | None) -> Catalog:
-        """Return the shared catalog; a new one for an accessor with a reflector or a cache of its own."""
-        private = reflector is not None or cache is not None
+        """Return the catalog of all accessors with the same ``reflector`` and ``cache`` objects."""
+        key = (id(reflector), id(cache))  # of None, too
         with _engines_lock:
-            if self._shared is not None and not private:
-                return self._shared
-            reflector = _reflector_of(engine) if reflector is None else reflector
-            catalog = Catalog(engine, reflector, cache, self._holders, self._token)
-            self._catalogs.add(catalog)
-            if not private:
-                self._shared = catalog
+            catalog = self._catalogs.get(key)
+            if catalog is None:
+                used = _reflector_of(engine) if reflector is None else reflector
+                catalog = self._catalogs[key] = Catalog(engine, used, cache, self._holders, self._token)
+            if reflector is None and cache is None:
+                self._plain = catalog
             return catalog
 
     def _all(self) -> list[Catalog]:
         with _engines_lock:
-            return list(self._catalogs)
+            return list(self._catalogs.values())
 
     async def invalidate(self, keys: list[Key] | None, way: Way) -> None:
         """Invalidate ``keys`` in every catalog of the engine; None stands for everything."""

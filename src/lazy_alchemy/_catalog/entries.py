@@ -5,14 +5,16 @@ Callers hold the catalog's lock.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
-from lazy_alchemy._catalog.outcomes import Missing
+from lazy_alchemy._catalog.outcomes import Found, Missing
 from lazy_alchemy._reflected import refers_to
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from lazy_alchemy._catalog.outcomes import Key, Outcome
     from lazy_alchemy._schema.tables import TableInfo
@@ -24,6 +26,9 @@ RETRY = 5.0
 
 _REMEMBERED = 1000
 """How many missing names are remembered, so that a late load does not bring one of them back."""
+
+_USED = 100
+"""How many other tables a check takes along."""
 
 _INVALIDATED = 10_000
 """How many names that are not loaded can be invalidated singly, before that counts as invalidating everything."""
@@ -41,10 +46,13 @@ class Entry:
         checked: ``time.monotonic()`` at that tick.
         reflected_at: ``time.time()`` at that tick.
         failed: ``time.monotonic()`` of the last failed attempt to check it.
+        cached: Whether it comes from the cache.
     """
 
-    def __init__(self, info: TableInfo, began: int, checked: float, reflected_at: float) -> None:
+    def __init__(self, info: TableInfo, moment: Moment, *, cached: bool) -> None:
         """See the class."""
+        began, checked, reflected_at = moment
+        self.cached = cached
         self.info = info
         self.began = began
         self.checked = checked
@@ -62,7 +70,8 @@ class Entries:
     Attributes:
         doubtful: The loaded tables that were invalidated after their newest load began. While it is empty, foreign keys
             need not be followed. After an interruption it may hold one too many, never one too few.
-        referred: All tables that foreign keys of loaded ones refer to.
+        referred: All tables that foreign keys of loaded ones refer to, each with the tables that refer to it, or did.
+        rejected: Tables whose entry in the cache cannot be built here, so that the database is asked.
         reflected: The number of tables read from the database.
         revalidated: How many times a loaded table was found unchanged.
         replaced: How many times a loaded table was found changed or gone.
@@ -75,7 +84,9 @@ class Entries:
         self._invalidated: dict[Key, tuple[int, float]] = {}
         self._all_invalidated = (0, -math.inf)
         self.doubtful: set[Key] = set()
-        self.referred: set[Key] = set()
+        self.referred: defaultdict[Key, set[Key]] = defaultdict(set)
+        self.rejected: set[Key] = set()
+        self._used: dict[Key, None] = {}  # since their last check, in order
         self._gone: dict[Key, int] = {}  # when the newest load that found it missing began: the tick
         self.reflected = self.revalidated = self.replaced = self.from_cache = 0
 
@@ -142,6 +153,15 @@ class Entries:
         entry = self._entries.get(key)
         return ttl is not None and entry is not None and now >= entry.expires(ttl)
 
+    def use(self, key: Key) -> None:
+        """Note that a loaded table with a time to live was given out."""
+        self._used.pop(key, None)
+        self._used[key] = None
+
+    def expired_in_use(self, ttl: float, now: float) -> list[Key]:
+        """Return the tables used last that are older than ``ttl``, a bounded number of them."""
+        return [key for key in itertools.islice(reversed(self._used), _USED) if self.expired(key, ttl, now)]
+
     def deadline(self, key: Key, ttl: float | None) -> float:
         """Return the ``time.monotonic()`` at which the first of a loaded table and those that it reaches expires."""
         if ttl is None:
@@ -180,6 +200,35 @@ class Entries:
                 changed[key] = found.info
         return changed
 
+    def torn(self, outcome: Mapping[Key, Outcome], batches: Sequence[Collection[Key]]) -> set[Key]:
+        """Return the tables to read again, because with ``outcome`` their foreign keys and columns would not agree.
+
+        A foreign key that names a column which its target lacks shows that the two were read at different times, unless
+        they were read in one batch: then the key really leads nowhere. Both ends are to be read again.
+
+        Args:
+            outcome: What a load has found so far.
+            batches: The keys that it has read, batch by batch.
+        """
+        found = {key: self._after(key, outcome) for key in outcome if not isinstance(outcome[key], Exception)}
+        again: set[Key] = set()
+        for key, info in found.items():
+            pairs = [(child, key) for child in self.referred.get(key, ())]
+            pairs += [(key, target) for target in (() if info is None else refers_to(info)) if target in self]
+            for child, parent in pairs:
+                if not any(child in batch and parent in batch for batch in batches) and _disagree(
+                    self._after(child, outcome), self._after(parent, outcome), parent
+                ):
+                    again.update((child, parent))
+        return again
+
+    def _after(self, key: Key, outcome: Mapping[Key, Outcome]) -> TableInfo | None:
+        """Return what would be loaded of ``key`` with ``outcome``."""
+        found = outcome.get(key)
+        if isinstance(found, Found):
+            return found.info
+        return self._entries[key].info if key in self._entries and not isinstance(found, Missing) else None
+
     def enter(self, outcome: Mapping[Key, Outcome], moment: Moment) -> None:
         """Take in the results of a load. Results of later loads stay, and private results change nothing."""
         began, checked, reflected_at = moment
@@ -190,9 +239,8 @@ class Entries:
             if isinstance(found, Missing):
                 self._gone[key] = began
                 if entry is not None:
-                    del self._entries[key]
+                    self._drop(key)
                     self.replaced += 1
-                    self.doubtful.discard(key)
                 continue
             info = found.info
             if entry is not None and entry.info == info:
@@ -201,15 +249,30 @@ class Entries:
                 self.replaced += entry is not None
                 self.from_cache += found.cached
                 self.reflected += not found.cached
-            self.referred.update(refers_to(info))
+            for target in refers_to(info):
+                self.referred[target].add(key)
             is_doubtful = began < self.invalidation(key)[0]
             if is_doubtful:
                 self.doubtful.add(key)
-            self._entries[key] = Entry(info, began, checked - found.age, reflected_at - found.age)
+            times = (began, checked - found.age, reflected_at - found.age)
+            self._entries[key] = Entry(info, times, cached=found.cached)
+            self._used.pop(key, None)
+            if not found.cached:
+                self.rejected.discard(key)
             if not is_doubtful:
                 self.doubtful.discard(key)
         while len(self._gone) > _REMEMBERED:
             del self._gone[next(iter(self._gone))]
+
+    def reject(self, key: Key) -> None:
+        """Drop a table that came from the cache and cannot be built here."""
+        self.rejected.add(key)
+        self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        self._entries.pop(key, None)
+        self._used.pop(key, None)
+        self.doubtful.discard(key)
 
     def _is_late(self, key: Key, began: int) -> bool:
         """Return whether the result of a later load than the one that began at tick ``began`` is known."""
@@ -221,3 +284,15 @@ class Entries:
         for key in failed:
             self._entries[key].failed = now
         return failed
+
+
+def _disagree(child: TableInfo | None, parent: TableInfo | None, target: Key) -> bool:
+    """Return whether a foreign key of ``child`` names a column that its target ``parent`` lacks, or a missing table."""
+    if child is None:
+        return False
+    names = {column.name.casefold() for column in parent.columns} if parent is not None else set[str]()
+    return any(
+        (key.referred_schema, key.referred_table) == target
+        and any(name.casefold() not in names for name in key.referred_columns)
+        for key in child.foreign_keys
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lazy_alchemy._catalog.failures import raise_alone
 from lazy_alchemy._catalog.pools import pool_capacity
+from lazy_alchemy._catalog.shelf import Rejected
 from lazy_alchemy._concurrency.flights import SingleFlight
 from lazy_alchemy._errors import ReflectionError
 
@@ -66,7 +67,10 @@ class Loads:
                 plan = request.plan(self._shelf.entries)
                 joined, opened = self._board(request, plan, way)
                 if not joined:
-                    return deliver(request.plan(self._shelf.entries) if plan.needs else plan)
+                    try:
+                        return deliver(request.plan(self._shelf.entries) if plan.needs else plan)
+                    except Rejected:
+                        continue
             await self._travel(joined, opened, way)
 
     def _board(self, request: Request, plan: Plan, way: Way) -> tuple[Collection[OneFlight], OneFlight | None]:
@@ -122,18 +126,23 @@ class Loads:
         if self._cached is not None:
             cached = await way.call(self._ask, flight, self._cached)
         outcome: dict[Key, Outcome] = {}
-        if flight.began:
+        if flight.began and not self._shelf.torn(cached, ()):
             return {**cached}
 
         def take() -> tuple[Collection[Key], Mapping[Key, TableInfo]]:
             flight.begin()
             now = time.time()
-            outcome.update((key, found) for key, found in cached.items() if now - found.age >= flight.keys[key])
-            keys = [key for key in flight.keys if key not in outcome]
+            torn = self._shelf.torn(cached, ())
+            outcome.update(
+                (key, found) for key, found in cached.items() if now - found.age >= flight.keys[key] and key not in torn
+            )
+            keys = [key for key in {**flight.keys, **torn} if key not in outcome]
             return keys, self._shelf.infos(keys)
 
         try:
-            outcome |= await way.read(self._reader.engine(), self.flights, partial(self._reader.read, take=take))
+            outcome |= await way.read(
+                self._reader.engine(), self.flights, partial(self._reader.read, take=take, torn=self._shelf.torn)
+            )
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             flight.begin()  # from here on no key is added
             raise_alone(self._reader.failure(flight.keys, error))

@@ -9,18 +9,18 @@ import weakref
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lazy_alchemy._catalog.connections import Loan, caller_loan, pooled_loan, savepoint
 from lazy_alchemy._catalog.databases import database_name
 from lazy_alchemy._catalog.failures import raise_alone, reflection_error
 from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
-from lazy_alchemy._drivers import gave_up_waiting
+from lazy_alchemy._drivers import gave_up_waiting, in_transaction
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._schema.names import can_exist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect, Engine
 
@@ -32,6 +32,12 @@ __all__ = ["Reader"]
 _SHOWN = 10
 """How many names a message lists."""
 
+
+Torn: TypeAlias = "Callable[[Mapping[Key, Outcome], Sequence[Collection[Key]]], Mapping[Key, TableInfo | None]]"
+"""Returns the tables to read again, with what is loaded of them, given the outcome and its batches; see ``Shelf``."""
+
+_ROUNDS = 3
+"""How often tables are read again because they changed between two reads."""
 
 Take: TypeAlias = "Callable[[], tuple[Collection[Key], Mapping[Key, TableInfo]]]"
 """Returns the keys to be read, and the TableInfos of those that are loaded. Called when the connection is in hand."""
@@ -45,29 +51,66 @@ class Reader:
         self._engine = weakref.ref(engine)
         self._reflector = reflector
 
-    def read(self, connection: Connection, take: Take) -> dict[Key, Outcome]:
+    def read(self, connection: Connection, take: Take, torn: Torn) -> dict[Key, Outcome]:
         """Read tables on a connection of the pool.
 
         Args:
             connection: It was just taken from the pool.
             take: Loaded tables are only checked for a change, and read again if there is one.
+            torn: Tables that it names are read again, before anything is published.
         """
         with pooled_loan(connection, autocommit=self._autocommits()) as loan:
-            return self._look(loan, *take())
+            return self._look_until_whole(loan, *take(), torn)
+
+    def _look_until_whole(
+        self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo], torn: Torn
+    ) -> dict[Key, Outcome]:
+        outcome = self._look(loan, keys, known)
+        batches = [keys]
+        for _ in range(_ROUNDS):
+            again = torn(outcome, batches)
+            if not again:
+                break
+            # What this load has found already counts as known: it is only checked for a change.
+            now = {
+                key: found.info if isinstance(found := outcome.get(key), Found) else info for key, info in again.items()
+            }
+            outcome |= self._look(loan, list(again), {key: info for key, info in now.items() if info is not None})
+            batches.append(again.keys())
+        return outcome
 
     def through(
-        self, connection: Connection, keys: Collection[Key], known: Mapping[Key, TableInfo]
+        self, connection: Connection, keys: Collection[Key], known: Mapping[Key, TableInfo], torn: Torn
     ) -> dict[Key, Outcome]:
-        """Read ``keys`` on the caller's connection, and leave its transaction as it is.
+        """Read ``keys`` on the caller's connection, and leave its transaction as it is; see ``read`` for ``torn``.
 
         Raises:
             ReflectionError: The database cannot be asked at all.
         """
         try:
             with caller_loan(connection) as loan:
-                return self._diverted(loan, self._look(loan, keys, known))
+                return self._diverted(loan, self._look_until_whole(loan, keys, known, torn))
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             raise_alone(self.failure(keys, error))
+
+    def changed_within(self, connection: Connection, keys: Collection[Key]) -> set[Key]:
+        """Return those of ``keys`` that the open transaction of the caller's connection may have changed.
+
+        One round trip for each schema if a transaction is open and the reflector can tell; else none.
+        """
+        if not keys or not in_transaction(connection):
+            return set()
+        ask: Callable[..., Collection[str]] | None = getattr(self._reflector, "uncommitted", None)
+        if ask is None:
+            return set(keys)
+        changed: set[Key] = set()
+        try:
+            for schema, names in _by_schema(keys).items():
+                with savepoint(connection, foreign=True):
+                    changed.update((schema, name) for name in ask(connection, names, schema=schema))
+        except SQLAlchemyError:  # the transaction has failed: what is loaded is served
+            return set()
+        return changed
 
     def names(self, connection: Connection, schema: str | None) -> Mapping[str, TableKind]:
         """Return all names of ``schema`` with their kinds, read on a connection of the pool."""

@@ -118,7 +118,8 @@ class Request:
         """Return the tables to load.
 
         These are the tables that it asks for; the loaded tables that they reach through foreign keys, if stale, so that
-        tables got one after another join; and, if one of all these has expired, every other expired table.
+        tables got one after another join; and, if one of all these has expired, a bounded number of other expired ones
+        that were used since their last check.
         """
         now = time.monotonic()
         lacking: dict[Key, int] = {}
@@ -132,8 +133,8 @@ class Request:
                 if (floor := self._lacks(entries, key, now)) is not None:
                     lacking[key] = floor
         if self.ttl is not None and any(entries.expired(key, self.ttl, now) for key in lacking):
-            for key in entries:
-                if not (key in self._tried or key in lacking) and entries.expired(key, self.ttl, now):
+            for key in entries.expired_in_use(self.ttl, now):
+                if not (key in self._tried or key in lacking):
                     lacking[key] = self._floors.setdefault(key, entries.began(key) + 1)
         return {key: (floor, self._not_before(entries, key)) for key, floor in lacking.items()}
 
@@ -152,7 +153,7 @@ class Request:
         return None if entry is not None and entry.began >= floor else floor
 
     def _not_before(self, entries: Entries, key: Key) -> float:
-        if self.refresh and key in self.keys:
+        if (self.refresh and key in self.keys) or key in entries.rejected:
             return math.inf
         age = -math.inf if self.ttl is None else time.time() - self.ttl
         return max(age, entries.invalidation(key)[1])

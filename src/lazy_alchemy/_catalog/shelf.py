@@ -17,7 +17,7 @@ from lazy_alchemy._concurrency.flights import Clock
 from lazy_alchemy._errors import ReflectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Protocol
 
     from sqlalchemy import Connection, MetaData
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["CacheInfo", "Shelf"]
+__all__ = ["CacheInfo", "Rejected", "Shelf"]
 
 logger = logging.getLogger("lazy_alchemy")
 
@@ -68,6 +68,10 @@ class CacheInfo(NamedTuple):
     revalidated: int
     replaced: int
     from_cache: int
+
+
+class Rejected(Exception):  # noqa: N818  no caller gets it
+    """A table has to be loaded again, because the cache's entry cannot be used."""
 
 
 class Shelf:
@@ -144,24 +148,56 @@ class Shelf:
         """Return the table of a request that was answered, and let ``hit_cache`` remember it. The lock is held."""
         if (info := request.private(key)) is not None:
             return self._built.standalone(info)
-        table = self._built.table(self.entries[key].info)
+        table = self._table(key)
         if self.entries.current(key):
             until = self.entries.deadline(key, request.ttl)
-            self._expires = self._expires or request.ttl is not None
+            if request.ttl is not None:
+                self._expires = True
+                self.entries.use(key)
             hit_cache._remember(key, table, until)  # pyright: ignore[reportPrivateUsage]  # see HitCache
         return table
+
+    def use(self, request: Request) -> None:
+        """Note that the tables of ``request`` are in use, so that checks take them along. The lock is held."""
+        if request.ttl is not None:
+            for key in request.keys:
+                if key in self.entries:
+                    self.entries.use(key)
 
     def deliver_through(self, request: Request, connection: Connection) -> dict[Key, CustomTable]:
         """Return the tables of a request that was answered on ``connection``. The lock is held."""
         tables: dict[Key, CustomTable] = {}
         for key in request.keys:
             if (info := request.private(key)) is None:
-                tables[key] = self._built.table(self.entries[key].info)
+                tables[key] = self._table(key)
                 continue
             if (private := self._by_connection.get(connection)) is None:
                 private = self._by_connection[connection] = BuiltTables(self._built.dialect)
             tables[key] = private.latest(info)
         return tables
+
+    def _table(self, key: Key) -> CustomTable:
+        """Return the Table of a loaded key, building it if necessary.
+
+        Raises:
+            Rejected: It came from the cache, and cannot be built here.
+            ReflectionError: It cannot be built.
+        """
+        entry = self.entries[key]
+        try:
+            return self._built.table(entry.info)
+        except ReflectionError as error:
+            if not entry.cached:
+                raise
+            self._reject({key: error})
+            raise Rejected from error
+
+    def _reject(self, errors: Mapping[Key, Exception]) -> None:
+        """Take entries of the cache for misses: another version, or another line of SQLAlchemy, has written them."""
+        for key, error in errors.items():
+            if key not in self.entries.rejected:
+                logger.warning("The cache's entry of %r cannot be used; the database is asked: %s", key[1], error)
+            self.entries.reject(key)
 
     # -- Taking in what loads found
 
@@ -171,10 +207,15 @@ class Shelf:
             self._loads += not all(isinstance(found, Found) and found.cached for found in outcome.values())
             changed = self.entries.changes(outcome, moment[0])
             try:
-                published = {**outcome, **self._replace(changed)}
+                errors = self._replace(changed)
+                published = {**outcome, **errors}
             finally:
                 if changed or self._makes_older(outcome, moment[0]):
                     self._forget()
+            if rejected := self._from_cache(errors, outcome):
+                self._reject(rejected)
+                for key in rejected:
+                    del published[key]
             self.entries.enter(published, moment)
             # A generator: in CPython 3.13 a signal in a comprehension with `if` goes past the `with` around it.
             self._uncommitted.update(
@@ -183,6 +224,9 @@ class Shelf:
             if self._uncommitted and moment[0] < self._rolled_back:
                 self.roll_back()  # read before the rollback, published after it
             return published
+
+    def _from_cache(self, errors: Mapping[Key, Exception], outcome: Mapping[Key, Outcome]) -> dict[Key, Exception]:
+        return {key: e for key, e in errors.items() if isinstance(found := outcome[key], Found) and found.cached}
 
     def valid(self, outcome: Mapping[Key, Outcome], began: int) -> dict[Key, tuple[TableInfo, float]]:
         """Return the results of a load that came from the database and are still valid, for the cache."""
@@ -218,7 +262,7 @@ class Shelf:
                 return True  # it is older than its load, or it links held tables to further ones
         return False
 
-    def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Outcome]:
+    def _replace(self, changed: Mapping[Key, TableInfo | None]) -> dict[Key, Exception]:
         """Replace the Tables of ``changed``; return an error for each that cannot be built and stays as it was."""
         if not changed:
             return {}  # finding the tables that refer to one takes time in proportion to all tables
@@ -229,6 +273,13 @@ class Shelf:
                 return dict.fromkeys(changed, error)
             return {k: e for key, info in changed.items() for k, e in self._replace({key: info}).items()}
         return {}
+
+    def torn(self, outcome: Mapping[Key, Outcome], batches: Sequence[Collection[Key]]) -> dict[Key, TableInfo | None]:
+        """Return the tables to read again, with what is loaded of them; see ``Entries.torn``."""
+        with self.clock.lock:
+            again = self.entries.torn(outcome, batches)
+            known = self.entries.infos(again)
+        return {key: known.get(key) for key in again}
 
     # -- Invalidating
 
