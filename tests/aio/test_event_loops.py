@@ -285,7 +285,7 @@ def test_cache_is_never_called_on_the_event_loops_thread(place: Place) -> None:
         await db.preload("orders")
         await until(lambda: [what for what, _ in cache.calls].count("set") == 2)
         assert ["get", "get", "set", "set"] == sorted(what for what, _ in cache.calls)
-        other = place.accessor(engine, cache=cache, reflector=reflector)
+        other = place.accessor(place.engine(), cache=cache, reflector=reflector)
         assert users.reflected == (await other.users).reflected
         assert 2 == len(reflector.reads)
         assert 1 == other.cache_info().from_cache
