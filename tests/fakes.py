@@ -235,6 +235,11 @@ class Started:
         except BaseException as error:
             self.error = error
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._thread.is_alive()
+
     def wait(self, seconds: float = SECONDS) -> BaseException | None:
         """Wait until it has ended, and return what it raised."""
         self._thread.join(seconds)

@@ -155,7 +155,8 @@ class Catalog:
         loaded = self._shelf.infos(request.keys)
         changed = self._reader.changed_within(connection, loaded)
         with self._shelf.clock.lock:
-            needs = {*request.plan(entries).needs, *changed}
+            plan = request.plan(entries)
+            needs = {*plan.needs, *plan.checks, *changed}
             moment = (self._shelf.clock.tick(), time.monotonic(), time.time())
             known = entries.infos({*needs, *request.keys})
         outcome: Mapping[Key, Outcome] = {}

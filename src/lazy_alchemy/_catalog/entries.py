@@ -46,6 +46,7 @@ class Entry:
         checked: ``time.monotonic()`` at that tick.
         reflected_at: ``time.time()`` at that tick.
         failed: ``time.monotonic()`` of the last failed attempt to check it.
+        held: ``time.monotonic()`` before which it is not checked again, because its last check got no answer in time.
         cached: Whether it comes from the cache.
     """
 
@@ -57,11 +58,11 @@ class Entry:
         self.began = began
         self.checked = checked
         self.reflected_at = reflected_at
-        self.failed = -math.inf
+        self.failed = self.held = -math.inf
 
     def expires(self, ttl: float) -> float:
         """Return the ``time.monotonic()`` at which its next check is due."""
-        return max(self.checked + ttl, self.failed + min(ttl, RETRY))
+        return max(self.checked + ttl, self.failed + min(ttl, RETRY), self.held)
 
 
 class Entries:
@@ -136,7 +137,7 @@ class Entries:
                 self.invalidate(None, tick, now)
                 return
         for key in loaded:
-            self._entries[key].failed = -math.inf
+            self._entries[key].failed = self._entries[key].held = -math.inf
 
     def invalidation(self, key: Key) -> tuple[int, float]:
         """Return the last invalidation of ``key``: the tick, and ``time.time()``."""
@@ -278,11 +279,21 @@ class Entries:
         """Return whether the result of a later load than the one that began at tick ``began`` is known."""
         return max(self.began(key), self._gone.get(key, -1)) >= began
 
-    def fail(self, keys: Iterable[Key], now: float) -> list[Key]:
-        """Note that checking ``keys`` failed at ``now`` (``time.monotonic()``); return the loaded ones among them."""
+    def fail(self, keys: Iterable[Key], now: float, *, hold: bool = False) -> list[Key]:
+        """Note that checking ``keys`` failed, and return the loaded ones among them.
+
+        Args:
+            keys: The keys.
+            now: ``time.monotonic()``.
+            hold: Whether the check got no answer in time: the next one comes after ``RETRY`` seconds, however short the
+                time to live is.
+        """
         failed = [key for key in keys if key in self._entries]
         for key in failed:
-            self._entries[key].failed = now
+            entry = self._entries[key]
+            entry.failed = now
+            if hold:
+                entry.held = now + RETRY
         return failed
 
 

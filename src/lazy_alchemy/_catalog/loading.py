@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from lazy_alchemy._catalog.connections import shares_connections
 from lazy_alchemy._catalog.failures import raise_alone
 from lazy_alchemy._catalog.pools import pool_capacity
 from lazy_alchemy._catalog.shelf import Rejected
@@ -37,12 +39,38 @@ T = TypeVar("T")
 _LOADS = 4
 """How many loads of one catalog hold a connection or wait for one at a time."""
 
+_PATIENCE = 0.5
+"""How many seconds a caller waits for the check of a table that it has."""
+
+
+class _Journey:
+    """The flights that one call waits for."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.loads: Collection[OneFlight] = ()
+        self.opened: OneFlight | None = None  # that among the loads which the caller must have carried
+        self.checks: Collection[OneFlight] = ()
+        self.behind: OneFlight | None = None  # that among the checks
+
+    def all(self) -> list[OneFlight]:
+        """Return the loads and the checks."""
+        return [*self.loads, *self.checks]
+
+    def overdue(self) -> list[OneFlight]:
+        """Return the checks that have not landed."""
+        return [flight for flight in self.checks if not flight.landed]
+
 
 class Loads:
     """The loads of one catalog.
 
+    Tables that a caller does not have are loaded by flights that it waits for as long as it takes. Tables that it has,
+    and that are only to be checked, are checked behind its back: it waits half a second at most and then gets them as
+    they are. Where the pool has one connection, or one for all callers, it carries the check itself.
+
     Attributes:
-        flights: Those that are under way.
+        flights: Those that callers wait for.
         holders: The holders of the connections of the engine's pool.
     """
 
@@ -50,8 +78,13 @@ class Loads:
         self, engine: Engine, shelf: Shelf, reader: Reader, cached: CachedTables | None, holders: ConnectionHolders
     ) -> None:
         """Load through ``reader`` what ``cached`` does not have, and put it on ``shelf``."""
-        capacity = pool_capacity(engine.pool) or _LOADS
-        self.flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, capacity), shelf.clock)
+        capacity = pool_capacity(engine.pool)
+        self.flights: SingleFlight[Key, Outcome] = SingleFlight(min(_LOADS, capacity or _LOADS), shelf.clock)
+        self._checks: SingleFlight[Key, Outcome] | None = None
+        if capacity != 1 and not shares_connections(engine.pool):
+            self._checks = SingleFlight(1, shelf.clock)
+        self._overdue: weakref.WeakSet[OneFlight] = weakref.WeakSet()
+        self._most_overdue = (capacity or 2 * _LOADS) // 2
         self.holders = holders
         self._shelf = shelf
         self._reader = reader
@@ -59,53 +92,86 @@ class Loads:
 
     async def answer(self, request: Request, way: Way, deliver: Callable[[Plan], T]) -> T:
         """Load what ``request`` needs, and return what ``deliver`` makes of its end, under the lock."""
-        joined: Collection[OneFlight] = ()
+        journey = _Journey()
         while True:
             with self._shelf.clock.lock:
-                for flight in joined:
-                    request.note_flight(self._shelf.entries, flight)
+                for flight in journey.all():
+                    if flight.landed:
+                        request.note_flight(self._shelf.entries, flight)
+                self._give_up(request, journey.overdue())
                 plan = request.plan(self._shelf.entries)
-                joined, opened = self._board(request, plan, way)
-                if not joined:
+                journey = self._board(request, plan, way)
+                if not journey.all():
                     try:
-                        return deliver(request.plan(self._shelf.entries) if plan.needs else plan)
+                        return deliver(request.plan(self._shelf.entries) if plan.needs or plan.checks else plan)
                     except Rejected:
                         continue
-            await self._travel(joined, opened, way)
+            await self._travel(journey, way)
 
-    def _board(self, request: Request, plan: Plan, way: Way) -> tuple[Collection[OneFlight], OneFlight | None]:
+    def _board(self, request: Request, plan: Plan, way: Way) -> _Journey:
         """Find flights for what ``request`` needs; none if it is answered. The lock is held."""
-        if not plan.needs:
-            return (), None
+        journey = _Journey()
+        behind = self._checks is not None
+        needs = plan.needs if behind else {**plan.needs, **plan.checks}
+        checks: Mapping[Key, tuple[int, float]] = plan.checks if behind else {}
         try:
-            return way.board(self.flights).join(plan.needs, partial(self._wait, way))
+            if checks and self._checks is not None:
+                if len([flight for flight in self._overdue if not flight.landed]) >= self._most_overdue:
+                    raise ReflectionError("too many checks have got no answer yet")
+                journey.checks, journey.behind = way.board(self._checks).join(checks, partial(self._look_ahead, way))
+        except ReflectionError as error:
+            request.refuse(checks, error)
+        try:
+            if needs:
+                journey.loads, journey.opened = way.board(self.flights).join(needs, partial(self._wait, way))
         except ReflectionError as error:
             self.holders.stop_waiting(blocking=way.blocking)
             # It would wait for itself. Loaded tables that have merely expired are served all the same.
-            request.refuse(plan.needs, error)
-            return (), None
+            request.refuse(needs, error)
+        return journey
 
     def _wait(self, way: Way) -> None:
         self.holders.wait(self._reader.engine().pool, blocking=way.blocking)
 
+    def _look_ahead(self, way: Way) -> None:
+        """Refuse to wait for a check that could get a connection only from its own waiters."""
+        self._wait(way)
+        self.holders.stop_waiting(blocking=way.blocking)
+
+    def _give_up(self, request: Request, overdue: Collection[OneFlight]) -> None:
+        """Serve what overdue flights were to check as it is. The lock is held."""
+        for flight in overdue:
+            error = ReflectionError(f"the database gave no answer within {_PATIENCE} seconds")
+            request.refuse(flight.keys, error)
+            if flight not in self._overdue:
+                self._overdue.add(flight)
+                flight.give_up()
+                self._shelf.postpone(flight.keys, error, hold=True)
+
     # No lock is held from here on.
 
-    async def _travel(self, joined: Collection[OneFlight], opened: OneFlight | None, way: Way) -> None:
+    async def _travel(self, journey: _Journey, way: Way) -> None:
         """Wait for flights, and carry, or have carried, those that have no carrier yet."""
         try:
-            await way.launch(joined, opened, self._carry)
-            for flight in joined:
+            if journey.behind is not None:
+                way.launch_behind(journey.behind, self._carry)
+            await way.launch(journey.loads, journey.opened, self._carry)
+            for flight in journey.loads:
                 await way.wait(flight)
+            for flight in journey.checks:
+                await way.wait(flight, flight.opened_at + _PATIENCE)
         finally:
             self.holders.stop_waiting(blocking=way.blocking)
-            for flight in way.left(joined, opened):
+            for flight in way.left(journey.loads, journey.opened):
                 flight.abandon()
+            if journey.behind is not None:
+                journey.behind.abandon()
 
     async def _carry(self, flight: OneFlight, way: Way) -> None:
         """Load the keys of ``flight``, publish the results, and wake the waiters, whatever happens."""
         flight.claim()  # in an event loop with eager tasks, the carrier is not known earlier
         try:
-            async with way.slot(self.flights):
+            async with way.slot_of(flight) if flight.flights is self._checks else way.slot(self.flights):
                 self._arrive(flight, await self._load(flight, way))
         except BaseException as error:
             self._fail(flight, error)

@@ -27,13 +27,15 @@ class Plan(NamedTuple):
 
     Attributes:
         needs: The tables to load: for each, the earliest tick of its load, and how recent a cached answer must be
-            (``time.time()``). Empty once the request is answered.
+            (``time.time()``).
+        checks: The loaded tables to check, likewise. They are served as they are if the check fails, or takes too long.
         missing: Tables that it asks for and that do not exist.
         errors: Tables that it asks for and that could not be loaded. A loaded table whose check failed is not among
             them: it is served as it is.
     """
 
     needs: Mapping[Key, tuple[int, float]]
+    checks: Mapping[Key, tuple[int, float]]
     missing: Mapping[Key, Missing]
     errors: Mapping[Key, Exception]
 
@@ -107,15 +109,17 @@ class Request:
                 missing[key] = found
             elif isinstance(found, Exception) and not self._is_served(entries, key):
                 errors[key] = found
-        return Plan(self._needs(entries), missing, errors)
+        lacking = self._needs(entries)
+        checks = {key: need for key, need in lacking.items() if self._is_served(entries, key)}
+        return Plan({key: need for key, need in lacking.items() if key not in checks}, checks, missing, errors)
 
     def _is_served(self, entries: Entries, key: Key) -> bool:
-        """Return whether a loaded table is served although its check failed."""
+        """Return whether a loaded table is served although its check fails."""
         floor = min(entries.invalidation(key)[0], self.call)
         return not self.refresh and key in entries and entries.began(key) >= floor
 
     def _needs(self, entries: Entries) -> dict[Key, tuple[int, float]]:
-        """Return the tables to load.
+        """Return the tables to load or check.
 
         These are the tables that it asks for; the loaded tables that they reach through foreign keys, if stale, so that
         tables got one after another join; and, if one of all these has expired, a bounded number of other expired ones

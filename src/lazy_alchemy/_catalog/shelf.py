@@ -243,10 +243,10 @@ class Shelf:
             and began >= self.entries.invalidation(key)[0]
         }
 
-    def postpone(self, keys: Iterable[Key], error: Exception) -> None:
-        """Note that checking ``keys`` failed, so that not every access tries again."""
+    def postpone(self, keys: Iterable[Key], error: Exception, *, hold: bool = False) -> None:
+        """Note that checking ``keys`` failed, so that not every access tries again; see ``Entries.fail``."""
         with self.clock.lock:
-            failed = self.entries.fail(keys, time.monotonic())
+            failed = self.entries.fail(keys, time.monotonic(), hold=hold)
         if failed:
             logger.warning("Could not check %s for changes: %s", ", ".join(repr(name) for _, name in failed), error)
 

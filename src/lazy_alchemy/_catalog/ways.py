@@ -7,9 +7,10 @@ suspends; event loops await it. So an interruption or a cancellation is raised i
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lazy_alchemy._concurrency.loops import in_thread, require_asyncio
+from lazy_alchemy._concurrency.loops import in_thread, require_asyncio, spawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
@@ -47,6 +48,10 @@ class Way(Protocol):
         """Wait for a slot, and hold it."""
         ...
 
+    def slot_of(self, flight: OneFlight) -> AbstractAsyncContextManager[None]:
+        """Wait for a slot for ``flight``, which may give it back before it lands."""
+        ...
+
     async def read(self, engine: Engine, flights: Flights, function: Callable[[Connection], T]) -> T:
         """Return what ``function`` returns for a connection of the pool."""
         ...
@@ -63,8 +68,12 @@ class Way(Protocol):
         """Carry, or have carried, the flights that have no carrier yet, as far as that is this caller's task."""
         ...
 
-    async def wait(self, flight: OneFlight) -> None:
-        """Wait until ``flight`` has landed."""
+    def launch_behind(self, flight: OneFlight, carry: Carry) -> None:
+        """Have ``flight`` carried behind the back of the caller, which need not wait for its end."""
+        ...
+
+    async def wait(self, flight: OneFlight, until: float | None = None) -> None:
+        """Wait until ``flight`` has landed, or until ``time.monotonic()`` reaches ``until``."""
         ...
 
     def left(self, joined: Collection[OneFlight], opened: OneFlight | None) -> Collection[OneFlight]:
@@ -99,6 +108,12 @@ class InThread:
         with flights.slot():
             yield
 
+    @asynccontextmanager
+    async def slot_of(self, flight: OneFlight) -> AsyncGenerator[None, None]:
+        """See ``Way``."""
+        with flight.flights.slot_of(flight):
+            yield
+
     async def read(self, engine: Engine, flights: Flights, function: Callable[[Connection], T]) -> T:  # noqa: ARG002
         """See ``Way``; the caller holds the slot."""
         with engine.connect() as connection:
@@ -123,9 +138,13 @@ class InThread:
             if flight.claim():
                 await carry(flight, self)
 
-    async def wait(self, flight: OneFlight) -> None:
+    def launch_behind(self, flight: OneFlight, carry: Carry) -> None:
         """See ``Way``."""
-        flight.wait()
+        spawn(partial(_carry_unclaimed, flight, carry))
+
+    async def wait(self, flight: OneFlight, until: float | None = None) -> None:
+        """See ``Way``."""
+        flight.wait(until)
 
     def left(
         self,
@@ -147,6 +166,12 @@ class _InLoop:
         async with flights.loop_slot():
             yield
 
+    @asynccontextmanager
+    async def slot_of(self, flight: OneFlight) -> AsyncGenerator[None, None]:
+        """See ``Way``."""
+        async with flight.flights.loop_slot_of(flight):
+            yield
+
     async def call(self, function: Callable[..., T], *arguments: object) -> T:
         """See ``Way``."""
         return await in_thread(function, *arguments)
@@ -155,9 +180,9 @@ class _InLoop:
         """See ``Way``."""
         return await in_thread(function, *arguments, abandon=False)
 
-    async def wait(self, flight: OneFlight) -> None:
+    async def wait(self, flight: OneFlight, until: float | None = None) -> None:
         """See ``Way``."""
-        await flight.wait_async()
+        await flight.wait_async(until)
 
     def left(
         self,
@@ -197,7 +222,11 @@ class InTask(_InLoop):
     ) -> None:
         """See ``Way``. The new task survives a cancellation of this one."""
         if opened is not None:
-            opened.carry_in_background(carry(opened, self))
+            self.launch_behind(opened, carry)
+
+    def launch_behind(self, flight: OneFlight, carry: Carry) -> None:
+        """See ``Way``."""
+        flight.carry_in_background(carry(flight, self))
 
 
 class InWorker(_InLoop):
@@ -225,6 +254,10 @@ class InWorker(_InLoop):
         """See ``Way``. The worker thread survives a cancellation of this task."""
         if opened is not None:
             await in_thread(_carry_unclaimed, opened, carry)
+
+    def launch_behind(self, flight: OneFlight, carry: Carry) -> None:
+        """See ``Way``."""
+        spawn(partial(_carry_unclaimed, flight, carry))
 
 
 IN_THREAD = InThread()

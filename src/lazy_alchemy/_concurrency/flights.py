@@ -15,11 +15,11 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lazy_alchemy._concurrency.forks import renew_in_child
-from lazy_alchemy._concurrency.loops import LoopSlots, PerLoop, call_soon, create_task, current, new_event
+from lazy_alchemy._concurrency.loops import LoopSlots, PerLoop, call_soon, create_task, current, new_event, wait_for
 from lazy_alchemy._errors import ReflectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
 
 __all__ = ["Board", "Clock", "Flight", "SingleFlight"]
 
@@ -44,6 +44,7 @@ class Flight(Generic[K, R]):
             the database. Final once the flight has begun.
         error: The failure of the whole flight, if it failed.
         landed: Whether it has ended.
+        opened_at: ``time.monotonic()`` at which it was opened.
     """
 
     def __init__(self, board: Board[K, R]) -> None:
@@ -55,9 +56,17 @@ class Flight(Generic[K, R]):
         self.outcome: Mapping[K, R] = {}
         self.error: BaseException | None = None
         self.landed = False
+        self.opened_at = time.monotonic()
         self.carrier: int | None = None
         self._board = board
         self._wakers: list[Callable[[], object]] = []
+        self._slot: list[Callable[[], object]] = []  # gives its slot back; popped, so that it is given back once
+        self._task: Callable[[], object] | None = None  # cancels the task that carries it
+
+    @property
+    def flights(self) -> SingleFlight[K, R]:
+        """The SingleFlight that it is one of."""
+        return self._board.flights
 
     def claim(self, carrier: int | None = None) -> bool:
         """Make the caller (or ``carrier``) its carrier; return False if it has one."""
@@ -128,8 +137,26 @@ class Flight(Generic[K, R]):
         with contextlib.suppress(ValueError):
             self._wakers.remove(wake)
 
-    def wait(self) -> None:
-        """Block this thread until it has landed."""
+    def hold_slot(self, give_back: Callable[[], object]) -> None:
+        """Hold a slot, to be given back by ``give_back``."""
+        self._slot.append(give_back)
+
+    def free_slot(self) -> None:
+        """Give its slot back, if it holds one."""
+        with contextlib.suppress(IndexError):
+            self._slot.pop()()
+
+    def give_up(self) -> None:
+        """Let no one join it any more, and give its slot back: it is overdue. The lock is held."""
+        if self._board.waiting is self:
+            self._board.waiting = None
+        self._board.begun.discard(self)
+        self.free_slot()
+        if not self._wakers and self._task is not None:
+            self._task()  # a task that no one waits for is cancelled, which closes its connection
+
+    def wait(self, until: float | None = None) -> None:
+        """Block this thread until it has landed, or until ``time.monotonic()`` reaches ``until``."""
         if self.landed:  # always so for its carrier
             return
         # Not an Event, which is written in Python: an interruption could strike halfway through.
@@ -137,14 +164,14 @@ class Flight(Generic[K, R]):
         latch.acquire()
         with self._waking(latch.release):
             if not self.landed:
-                latch.acquire()
+                latch.acquire(timeout=-1 if until is None else max(0.0, until - time.monotonic()))
 
-    async def wait_async(self) -> None:
-        """Wait in an event loop until it has landed. A cancelled wait leaves no trace."""
+    async def wait_async(self, until: float | None = None) -> None:
+        """Wait as ``wait`` does, in an event loop. A cancelled wait leaves no trace."""
         event = new_event()
         with self._waking(partial(call_soon(), event.set)):
             if not self.landed:
-                await event.wait()
+                await wait_for(event, None if until is None else max(0.0, until - time.monotonic()))
 
     @contextlib.contextmanager
     def _waking(self, wake: Callable[[], object]) -> Generator[None, None, None]:
@@ -159,6 +186,7 @@ class Flight(Generic[K, R]):
     def carry_in_background(self, carry: Coroutine[Any, Any, None]) -> None:
         """Carry it in an asyncio task of its own, which outlives the cancellation of the task that asked."""
         task = create_task(carry)
+        self._task = task.cancel
         self._board.tasks.add(task)
         self.claim(id(task))
         task.add_done_callback(self._carried)
@@ -182,6 +210,10 @@ class _Slots:
         self._free.get()
 
     def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Free a slot."""
         self._free.put(None)
 
 
@@ -314,6 +346,25 @@ class SingleFlight(Generic[K, R]):
     def slot(self) -> contextlib.AbstractContextManager[object]:
         """Wait for one of the slots that bound the connections of loads in threads, and hold it."""
         return self._slots
+
+    @contextlib.contextmanager
+    def slot_of(self, flight: Flight[K, R]) -> Generator[None, None, None]:
+        """Wait for a slot for ``flight``, which may give it back before it lands."""
+        self._slots.__enter__()
+        flight.hold_slot(self._slots.give_back)
+        try:
+            yield
+        finally:
+            flight.free_slot()
+
+    @contextlib.asynccontextmanager
+    async def loop_slot_of(self, flight: Flight[K, R]) -> AsyncGenerator[None, None]:
+        """Do as ``slot_of``, with a slot of the running event loop."""
+        flight.hold_slot(await self._loop_slots.acquire())
+        try:
+            yield
+        finally:
+            flight.free_slot()
 
     def loop_slot(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Wait for one of the slots of the running event loop, and hold it."""

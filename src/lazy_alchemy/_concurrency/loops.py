@@ -9,6 +9,7 @@ import contextlib
 import sys
 import threading
 import weakref
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
 
     from anyio import Event, Semaphore
 
-__all__ = ["LoopSlots", "PerLoop", "call_soon", "create_task", "current", "in_thread", "new_event", "require_asyncio"]
+__all__ = [
+    "LoopSlots",
+    "PerLoop",
+    "call_soon",
+    "create_task",
+    "current",
+    "in_thread",
+    "new_event",
+    "require_asyncio",
+    "spawn",
+    "wait_for",
+]
 
 T = TypeVar("T")
 
@@ -101,6 +113,12 @@ class LoopSlots:
 
         return Semaphore(self._count)
 
+    async def acquire(self) -> Callable[[], object]:
+        """Wait for one of the slots of the running event loop; return the function that gives it back."""
+        semaphore = self._semaphores.get()
+        await semaphore.acquire()
+        return semaphore.release
+
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncGenerator[None, None]:
         """Wait for one of the slots of the running event loop, and hold it."""
@@ -113,6 +131,19 @@ def new_event() -> Event:
     from anyio import Event
 
     return Event()
+
+
+async def wait_for(event: Event, seconds: float | None) -> None:
+    """Wait for ``event``, for ``seconds`` at most."""
+    from anyio import move_on_after
+
+    with move_on_after(seconds):
+        await event.wait()
+
+
+def spawn(function: Callable[[], object]) -> None:
+    """Run ``function`` in a daemon thread, with the context variables of the caller."""
+    threading.Thread(target=copy_context().run, args=(function,), daemon=True).start()
 
 
 def create_task(coroutine: Coroutine[Any, Any, T]) -> Task[T]:  # Any: what an event loop sends and receives
