@@ -46,7 +46,7 @@ STEPS = st.one_of(
     st.tuples(st.just("invalidate_all")),
     st.tuples(st.just("walk"), accessors, st.permutations(NAMES)),
 )
-# With a cache that another process shares, and with keys that are renamed: the database changes those that refer to them.
+# With keys that are renamed, and the foreign keys that refer to them, and with a cache that another process shares.
 KEYED_STEPS = st.one_of(
     STEPS,
     STEPS,
