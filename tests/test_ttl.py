@@ -406,6 +406,7 @@ def test_counts(engine: Engine, clock: Clock) -> None:
     clock.now += 10
     lazy.get("b")
     assert (2, 3, 3, 3, 1, 0) == lazy.cache_info()
+    lazy.get("a")  # what was not used since its last check is not checked along with another one
     fake.drop("a")
     clock.now += 10
     lazy.get("b")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lazy_alchemy._catalog.failures import without_secrets
 from lazy_alchemy._catalog.outcomes import Found, Key
 from lazy_alchemy._protocols import CacheEntry, TableKey
+from lazy_alchemy._schema.tables import TableInfo
 from lazy_alchemy._secrets import redact
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from lazy_alchemy._protocols import Cache
-    from lazy_alchemy._schema.tables import TableInfo
 
 __all__ = ["CachedTables"]
 
@@ -40,16 +40,25 @@ class CachedTables:
             not_before: The keys, each with the oldest acceptable ``time.time()`` at which it was reflected.
         """
         now = time.time()
+        found: dict[Key, Found] = {}
+        unusable: list[Key] = []
         try:
             entries = self._cache.get_many([self._key(key) for key in not_before])
+            for key, oldest in not_before.items():
+                entry = entries.get(self._key(key))
+                if entry is None:
+                    continue
+                if not _is_usable(entry, key):
+                    unusable.append(key)
+                elif entry.reflected_at >= oldest:
+                    found[key] = Found(entry.info, True, max(0.0, now - entry.reflected_at))
         except Exception as error:  # noqa: BLE001 - a cache may raise anything at all
             self._warn("cannot be read; the database is asked", error)
             return {}
-        found: dict[Key, Found] = {}
-        for (_, schema, name), entry in entries.items():
-            key = (schema, name)
-            if key in not_before and entry.reflected_at >= not_before[key]:
-                found[key] = Found(entry.info, True, max(0.0, now - entry.reflected_at))
+        if unusable:
+            names = ", ".join(repr(name) for _, name in unusable)
+            logger.warning("What the cache has of %s is no reflected table; the database is asked", names)
+            self.discard(unusable)
         return found
 
     def put(self, infos: Mapping[Key, tuple[TableInfo, float]]) -> None:
@@ -82,6 +91,22 @@ class CachedTables:
 
     def _key(self, key: Key) -> TableKey:
         return TableKey(self._database, *key)
+
+
+def _is_usable(entry: Any, key: Key) -> bool:  # Any: whatever a cache returns
+    """Return whether an entry is what ``put`` writes for ``key``, with all fields: another version may lack some.
+
+    An entry that is usable may still be impossible to build here; see ``Shelf``.
+    """
+    try:
+        hash(entry.info)  # reads every field that is compared
+        return (
+            isinstance(entry.info, TableInfo)
+            and (entry.info.schema, entry.info.name) == key
+            and isinstance(entry.reflected_at, (int, float))
+        )
+    except Exception:  # noqa: BLE001 - it may be any object at all
+        return False
 
 
 def _represented(cache: Cache) -> str:

@@ -205,23 +205,43 @@ class Entries:
         """Return the tables to read again, because with ``outcome`` their foreign keys and columns would not agree.
 
         A foreign key that names a column which its target lacks shows that the two were read at different times, unless
-        they were read in one batch: then the key really leads nowhere. Both ends are to be read again.
+        both were last read in one batch: then the key really leads nowhere. Both ends are to be read again.
 
         Args:
             outcome: What a load has found so far.
             batches: The keys that it has read, batch by batch.
         """
-        found = {key: self._after(key, outcome) for key in outcome if not isinstance(outcome[key], Exception)}
         again: set[Key] = set()
-        for key, info in found.items():
-            pairs = [(child, key) for child in self.referred.get(key, ())]
-            pairs += [(key, target) for target in (() if info is None else refers_to(info)) if target in self]
-            for child, parent in pairs:
-                if not any(child in batch and parent in batch for batch in batches) and _disagree(
-                    self._after(child, outcome), self._after(parent, outcome), parent
-                ):
-                    again.update((child, parent))
+        for child, parent in self._references(outcome):
+            last = next((batch for batch in reversed(batches) if child in batch or parent in batch), ())
+            if not (child in last and parent in last) and _disagree(
+                self._after(child, outcome), self._after(parent, outcome), parent
+            ):
+                again.update((child, parent))
         return again
+
+    def outdated(self, outcome: Mapping[Key, Outcome]) -> set[Key]:
+        """Return the loaded tables that do not agree with one of ``outcome``, and were read earlier than it.
+
+        ``torn`` has had them read again, unless that failed, or another load has found them in the meantime.
+        """
+        older: set[Key] = set()
+        for child, parent in self._references(outcome):
+            read, target_read = self._newest(child), self._newest(parent)
+            if read != target_read and _disagree(self._after(child, {}), self._after(parent, {}), parent):
+                older.add(child if read < target_read else parent)
+        return older
+
+    def _references(self, outcome: Mapping[Key, Outcome]) -> Iterator[tuple[Key, Key]]:
+        """Yield each pair of a referring table and its target that are loaded or found, one of them in ``outcome``."""
+        for key, found in outcome.items():
+            if isinstance(found, Exception):
+                continue
+            yield from ((child, key) for child in self.referred.get(key, ()))
+            info = self._after(key, outcome)
+            for target in () if info is None else refers_to(info):
+                if target in self or target in outcome:
+                    yield key, target
 
     def _after(self, key: Key, outcome: Mapping[Key, Outcome]) -> TableInfo | None:
         """Return what would be loaded of ``key`` with ``outcome``."""
@@ -240,7 +260,7 @@ class Entries:
             if isinstance(found, Missing):
                 self._gone[key] = began
                 if entry is not None:
-                    self._drop(key)
+                    self.drop(key)
                     self.replaced += 1
                 continue
             info = found.info
@@ -265,19 +285,19 @@ class Entries:
         while len(self._gone) > _REMEMBERED:
             del self._gone[next(iter(self._gone))]
 
-    def reject(self, key: Key) -> None:
-        """Drop a table that came from the cache and cannot be built here."""
-        self.rejected.add(key)
-        self._drop(key)
-
-    def _drop(self, key: Key) -> None:
+    def drop(self, key: Key) -> None:
+        """Forget a loaded table."""
         self._entries.pop(key, None)
         self._used.pop(key, None)
         self.doubtful.discard(key)
 
+    def _newest(self, key: Key) -> int:
+        """Return the tick at which the newest load began that found a table, or found it missing; -1 if none did."""
+        return max(self.began(key), self._gone.get(key, -1))
+
     def _is_late(self, key: Key, began: int) -> bool:
         """Return whether the result of a later load than the one that began at tick ``began`` is known."""
-        return max(self.began(key), self._gone.get(key, -1)) >= began
+        return self._newest(key) >= began
 
     def fail(self, keys: Iterable[Key], now: float, *, hold: bool = False) -> list[Key]:
         """Note that checking ``keys`` failed, and return the loaded ones among them.
@@ -301,9 +321,8 @@ def _disagree(child: TableInfo | None, parent: TableInfo | None, target: Key) ->
     """Return whether a foreign key of ``child`` names a column that its target ``parent`` lacks, or a missing table."""
     if child is None:
         return False
-    names = {column.name.casefold() for column in parent.columns} if parent is not None else set[str]()
+    names = {column.name for column in parent.columns} if parent is not None else set[str]()
     return any(
-        (key.referred_schema, key.referred_table) == target
-        and any(name.casefold() not in names for name in key.referred_columns)
+        (key.referred_schema, key.referred_table) == target and not names.issuperset(key.referred_columns)
         for key in child.foreign_keys
     )

@@ -15,7 +15,7 @@ from lazy_alchemy._concurrency.flights import SingleFlight
 from lazy_alchemy._errors import ReflectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import TypeAlias
 
     from sqlalchemy import Engine
@@ -205,10 +205,12 @@ class Loads:
             keys = [key for key in {**flight.keys, **torn} if key not in outcome]
             return keys, self._shelf.infos(keys)
 
+        def again(found: Mapping[Key, Outcome], batches: Sequence[Collection[Key]]) -> Mapping[Key, TableInfo | None]:
+            return self._shelf.torn({**outcome, **found}, batches)  # with what the cache has answered
+
         try:
-            outcome |= await way.read(
-                self._reader.engine(), self.flights, partial(self._reader.read, take=take, torn=self._shelf.torn)
-            )
+            read = partial(self._reader.read, take=take, torn=again)
+            outcome |= await way.read(self._reader.engine(), self.flights, read)
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             flight.begin()  # from here on no key is added
             raise_alone(self._reader.failure(flight.keys, error))

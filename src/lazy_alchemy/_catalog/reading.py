@@ -36,9 +36,6 @@ _SHOWN = 10
 Torn: TypeAlias = "Callable[[Mapping[Key, Outcome], Sequence[Collection[Key]]], Mapping[Key, TableInfo | None]]"
 """Returns the tables to read again, with what is loaded of them, given the outcome and its batches; see ``Shelf``."""
 
-_ROUNDS = 3
-"""How often tables are read again because they changed between two reads."""
-
 Take: TypeAlias = "Callable[[], tuple[Collection[Key], Mapping[Key, TableInfo]]]"
 """Returns the keys to be read, and the TableInfos of those that are loaded. Called when the connection is in hand."""
 
@@ -67,16 +64,16 @@ class Reader:
     ) -> dict[Key, Outcome]:
         outcome = self._look(loan, keys, known)
         batches = [keys]
-        for _ in range(_ROUNDS):
-            again = torn(outcome, batches)
-            if not again:
-                break
+        again: dict[Key, TableInfo | None] = {}
+        while found := torn(outcome, batches):
+            again.update(found)  # a round reads what earlier ones have read, and more: so there is a last one
             # What this load has found already counts as known: it is only checked for a change.
             now = {
-                key: found.info if isinstance(found := outcome.get(key), Found) else info for key, info in again.items()
+                key: result.info if isinstance(result := outcome.get(key), Found) else info
+                for key, info in again.items()
             }
             outcome |= self._look(loan, list(again), {key: info for key, info in now.items() if info is not None})
-            batches.append(again.keys())
+            batches.append(list(again))
         return outcome
 
     def through(
@@ -98,17 +95,17 @@ class Reader:
 
         One round trip for each schema if a transaction is open and the reflector can tell; else none.
         """
-        if not keys or not in_transaction(connection):
-            return set()
         ask: Callable[..., Collection[str]] | None = getattr(self._reflector, "uncommitted", None)
-        if ask is None:
-            return set(keys)
         changed: set[Key] = set()
         try:
+            if not keys or not in_transaction(connection):
+                return changed
+            if ask is None:
+                return set(keys)
             for schema, names in _by_schema(keys).items():
                 with savepoint(connection, foreign=True):
                     changed.update((schema, name) for name in ask(connection, names, schema=schema))
-        except SQLAlchemyError:  # the transaction has failed: what is loaded is served
+        except SQLAlchemyError:  # the transaction has failed, or is closed: what is loaded is served
             return set()
         return changed
 

@@ -190,6 +190,7 @@ class Shelf:
             if not entry.cached:
                 raise
             self._reject({key: error})
+            self.entries.drop(key)
             raise Rejected from error
 
     def _reject(self, errors: Mapping[Key, Exception]) -> None:
@@ -197,7 +198,7 @@ class Shelf:
         for key, error in errors.items():
             if key not in self.entries.rejected:
                 logger.warning("The cache's entry of %r cannot be used; the database is asked: %s", key[1], error)
-            self.entries.reject(key)
+            self.entries.rejected.add(key)
 
     # -- Taking in what loads found
 
@@ -217,6 +218,9 @@ class Shelf:
                 for key in rejected:
                     del published[key]
             self.entries.enter(published, moment)
+            if outdated := self.entries.outdated(published):
+                self.entries.invalidate(outdated, self.clock.tick(), time.time())
+                self._forget()
             # A generator: in CPython 3.13 a signal in a comprehension with `if` goes past the `with` around it.
             self._uncommitted.update(
                 key for key, found in published.items() if not isinstance(found, Exception) and found.uncommitted
