@@ -684,3 +684,23 @@ def test_insert_through_a_replaced_table_still_works(db: Database) -> None:
         connection.execute(insert(old).values(id=1, name="x"))
         assert [(1, "x")] == [tuple(row) for row in connection.execute(select(old))]
         assert [(1, "x", None)] == [tuple(row) for row in connection.execute(select(lazy.parent))]
+
+
+def test_foreign_key_to_a_table_with_a_dot_in_its_name(db: Database) -> None:
+    """A table that refers to one with a dot in its name loads, in the MetaData of all, before and after that one."""
+    parent = db.quote("x.y")
+    db.execute(
+        f"CREATE TABLE {parent} (id INTEGER PRIMARY KEY)",
+        f"CREATE TABLE child (id INTEGER PRIMARY KEY, x INTEGER, FOREIGN KEY (x) REFERENCES {parent} (id))",
+    )
+    tables = get_lazy_class(db.make_engine())
+
+    child = tables.child
+    assert child.metadata is tables.metadata
+    assert "x.y" == tables["x.y"].name
+    assert tables.child is child
+
+    db.execute(f"ALTER TABLE {parent} ADD COLUMN note VARCHAR(20)")
+    tables.refresh()
+    assert ["id", "note"] == tables["x.y"].c.keys()
+    assert "child" == tables.child.name

@@ -1,4 +1,4 @@
-"""Only what is used is loaded: what an access costs on a graph of a hundred and of a thousand tables."""
+"""Only what is used is loaded (I11): what an access costs on a graph of a hundred and of a thousand tables."""
 
 from __future__ import annotations
 

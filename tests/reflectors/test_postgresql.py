@@ -11,12 +11,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import Integer, MetaData, String, TypeDecorator, create_engine, event, text
+from sqlalchemy import Integer, MetaData, String, Table, TypeDecorator, create_engine, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.types import UserDefinedType
 
+from lazy_alchemy import get_lazy_class
 from lazy_alchemy._catalog.building import build_table
 from lazy_alchemy._schema.tables import TableKind
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
@@ -592,3 +593,11 @@ def test_missing_is_no_error(postgresql_db: Database) -> None:
         assert 1 == statements(connection, ["missing"])
         with pytest.raises(NoSuchTableError):
             oracle(connection, "missing")
+
+
+def test_inherited_tables_are_told_as_sqlalchemy_does(postgresql_db: Database) -> None:
+    """The tables that a table inherits from are a tuple, where SQLAlchemy reflects them."""
+    postgresql_db.execute("CREATE TABLE p (id INTEGER)", "CREATE TABLE c (a INTEGER) INHERITS (p)")
+    engine = postgresql_db.engine
+    theirs = Table("c", MetaData(), autoload_with=engine, resolve_fks=False)
+    assert repr(dict(theirs.dialect_kwargs)) == repr(dict(get_lazy_class(engine).c.dialect_kwargs))
