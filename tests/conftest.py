@@ -14,6 +14,8 @@ from sqlalchemy.pool import NullPool
 from . import workload
 from .databases import NAMES, Database, MariaDBServer, PostgreSQLServer, Server, SQLiteServer, database_on, require
 
+pytest_plugins = ["tests.timeouts"]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
