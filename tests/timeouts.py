@@ -24,7 +24,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import pytest
 
@@ -69,7 +69,7 @@ def pytest_handlecrashitem(report: pytest.TestReport) -> None:
             report.longrepr = f"{report.longrepr}\n{stacks}"
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
     """Note when the time of a test is over; without signals it is pytest-timeout's."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
@@ -78,7 +78,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
     return True
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_timeout_cancel_timer(item: pytest.Item) -> bool | None:
     """Stop the clock."""
     if _DEADLINE not in item.stash:
@@ -133,7 +133,7 @@ def _bounded(item: pytest.Item, phase: str) -> Generator[None]:
     signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, left, GRACE)
     if not _debugging():
-        faulthandler.dump_traceback_later(left + 2 * GRACE, exit=True, file=item.config.stash[_FILE])
+        _End.arm(left + 2 * GRACE, item.config.stash[_FILE])
     try:
         yield
     except KeyboardInterrupt:
@@ -147,7 +147,51 @@ def _bounded(item: pytest.Item, phase: str) -> Generator[None]:
 def _stop() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    faulthandler.cancel_dump_traceback_later()
+    _End.disarm()
+
+
+class _End:
+    """The end of this process at some moment, with the stacks of all threads.
+
+    faulthandler's thread is not in a child that a test forks, where faulthandler would wait for it: so there is none
+    while a process forks, and the child has no end of this kind.
+    """
+
+    moment: ClassVar[float | None] = None
+    file: ClassVar[TextIO]
+
+    @classmethod
+    def arm(cls, seconds: float, file: TextIO) -> None:
+        """Set it to so many seconds from now."""
+        cls.moment, cls.file = time.monotonic() + seconds, file
+        cls.resume()
+
+    @classmethod
+    def disarm(cls) -> None:
+        """Remove it."""
+        cls.moment = None
+        cls.pause()
+
+    @classmethod
+    def pause(cls) -> None:
+        """End faulthandler's thread."""
+        faulthandler.cancel_dump_traceback_later()
+
+    @classmethod
+    def resume(cls) -> None:
+        """Start it again."""
+        if cls.moment is not None:
+            left = max(cls.moment - time.monotonic(), 0.001)
+            faulthandler.dump_traceback_later(left, exit=True, file=cls.file)
+
+    @classmethod
+    def forget(cls) -> None:
+        """Remove it in a child, where faulthandler has nothing to stop."""
+        cls.moment = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_End.pause, after_in_parent=_End.resume, after_in_child=_End.forget)
 
 
 def _stacks(here: FrameType | None) -> str:
