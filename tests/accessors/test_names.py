@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lazy_alchemy import TableNotFoundError, get_lazy_class
 from tests.databases import NAMES, Database, count_queries, database_on, require, warm
+from tests.effort import amount
 from tests.oracle import assert_equal
 
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ printable = st.text(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=amount(15, 60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(table_name=printable, column_name=printable)
 @example(table_name="a.b", column_name="c.d")
 @example(table_name="%(x)s", column_name="%(y)s")
@@ -213,7 +216,9 @@ def test_name_that_cannot_exist(shared: Database, name: str) -> None:
 @given(name=st.text(min_size=0, max_size=30))
 @example(name="\r")
 @example(name="x\t")
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=amount(15, 60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_text_that_is_no_table(shared: Database, name: str) -> None:
     """Any text at all that no table is called is a TableNotFoundError, with a message that can be shown."""
     lazy = get_lazy_class(shared.engine)

@@ -11,7 +11,7 @@ import pytest
 from tests.benchmarks import report
 from tests.benchmarks.measure import Figures, Result
 from tests.benchmarks.proxy import Proxy
-from tests.databases import LEAN
+from tests.effort import amount, more
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,36 +19,33 @@ if TYPE_CHECKING:
     from tests.databases import Database
 
 
-@pytest.mark.skipif(LEAN, reason="it takes long, and the other runs of the suite have it")
+FIRST = [
+    "first touch, warm",
+    *amount([], ["first touch, cold", "preload of 15", "preload_all", "revalidation", "100 threads"]),
+]
+OTHERS = amount(
+    [], ["15 trio tasks", "hit with TTL", "hit, awaited, trio", "as_sqlmodel", "memory of 100", "import", "generate"]
+)
+JOBS = amount(["--jobs", "warm"], [])
+
+
+@more
 def test_every_job_prints_its_figures(tmp_path: Path) -> None:
     """`python -m tests.benchmarks` measures every job and writes the figures between the marks of a page."""
     page = tmp_path / "performance.md"
     page.write_text(f"before\n{report.BEGIN}\nwhat it was before\n{report.END}\nafter\n")
     command = [sys.executable, "-m", "tests.benchmarks", "--databases", "sqlite", "--sizes", "100", "--turns", "1"]
-    done = subprocess.run([*command, "--write", str(page)], capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(
+        [*command, *JOBS, "--write", str(page)], capture_output=True, text=True, check=False, timeout=55
+    )
 
     assert 0 == done.returncode, done.stderr
     text = page.read_text()
     assert text.startswith(f"before\n{report.BEGIN}\n")
     assert text.endswith(f"{report.END}\nafter\n")
-    for job in (
-        "first touch, cold",
-        "first touch, warm",
-        "preload of 15",
-        "preload_all",
-        "revalidation",
-        "100 threads",
-    ):
+    for job in FIRST:
         assert re.search(rf"^\| {job}.*\| \d+ \(\d+", text, re.MULTILINE), f"{job}\n{text}"
-    for job in (
-        "15 trio tasks",
-        "hit with TTL",
-        "hit, awaited, trio",
-        "as_sqlmodel",
-        "memory of 100",
-        "import",
-        "generate",
-    ):
+    for job in OTHERS:
         assert f"| {job}" in text
     assert "what it was before" not in text
 

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import TableNotFoundError, get_lazy_class
+from tests.effort import amount
 from tests.fakes import Clock, FakeReflector, info
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _beside(lazy: LazyDB, ttl: float | None) -> LazyDB:
     return other
 
 
-@settings(max_examples=200)
+@settings(max_examples=amount(30, 200))
 @given(
     st.fixed_dictionaries({name: st.sets(names, min_size=1, max_size=2) for name in NAMES}),
     st.lists(STEPS, min_size=20, max_size=60),

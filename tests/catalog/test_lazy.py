@@ -1,4 +1,4 @@
-"""Only what is used is loaded (I11): what an access costs on a graph of a hundred and of a thousand tables."""
+"""Only what is used is loaded (I11): what an access costs on a graph of a hundred and of many tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from lazy_alchemy._accessors import awaited as awaited_module
 from lazy_alchemy._accessors import threaded as threaded_module
 from lazy_alchemy._catalog import entries, metadata
 from tests.databases import count_queries, warm
-from tests.workload import table_name
+from tests.effort import more
+from tests.workload import MANY, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from tests.conftest import Graph
     from tests.databases import Database
 
-SMALL, LARGE = 100, 1000
+SMALL, LARGE = 100, MANY
 MOST_CONNECTED = [table_name(number) for number in range(85, 100)]  # each refers to two earlier tables
 
-pytestmark = pytest.mark.timeout(180)  # whichever test is the first to need the thousand tables makes them
+pytestmark = pytest.mark.timeout(180)  # whichever test is the first to need the many tables makes them
 
 
 def tables_of(lazy: LazyDB) -> set[str]:
@@ -50,8 +51,9 @@ def create(db: Database, *names: str) -> None:
     db.execute(*(f"CREATE TABLE {name} (id INTEGER NOT NULL PRIMARY KEY)" for name in names))
 
 
+@more
 def test_one_access_loads_one_table_at_the_same_cost_however_many_there_are(graph: Graph) -> None:
-    """An access puts one table into the MetaData, with as many queries among a hundred as among a thousand."""
+    """An access puts one table into the MetaData, with as many queries among a hundred as among many."""
     costs = {}
     for count in (SMALL, LARGE):
         engine = warm(graph.engine(count))
@@ -194,6 +196,7 @@ def test_declared_table_costs_what_any_other_costs(graph: Graph) -> None:
     assert {"t0050", "t0051"} == tables_of(lazy)
 
 
+@more
 @pytest.mark.parametrize("count", [SMALL, LARGE])
 def test_preload_of_fifteen_is_one_batch(graph: Graph, count: int) -> None:
     """Fifteen tables cost one query on PostgreSQL and SQLite, and on MariaDB one a table."""

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from lazy_alchemy import LazyDB, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector
-from tests.databases import LEAN
+from tests.effort import amount, more
 from tests.fakes import count_checkouts, together
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 THREADS = 32
 TABLES = 50
-ROUNDS = 50 if LEAN else 200
-FEWER_ROUNDS = 5 if LEAN else 10  # where every access asks the database
+ROUNDS = amount(20, 200)
+FEWER_ROUNDS = amount(2, 10)  # where every access asks the database
 
 
 class CountingReflector(InspectorReflector):
@@ -124,6 +124,7 @@ class Schema:
             assert " JOIN " in str(select(child.c.id).select_from(child.join(parent)))
 
 
+@more
 @pytest.mark.timeout(300)
 def test_reads_invalidations_and_alters_at_once(db: Database) -> None:
     """32 threads, 50 tables, 200 rounds: every table is whole, new enough, joins, and was read once a generation."""
@@ -157,6 +158,7 @@ def test_reads_invalidations_and_alters_at_once(db: Database) -> None:
     assert next(iter(lazy.metadata.sorted_tables)).name == "t0"
 
 
+@more
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("ttl", [0, 0.001])
 def test_reads_and_alters_with_a_tiny_ttl(db: Database, ttl: float) -> None:

@@ -24,9 +24,10 @@ from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
 from lazy_alchemy.reflectors._postgresql import statement as sql
 from tests import schemas
 from tests.databases import count_queries, database_on, require, warm
+from tests.effort import more
 from tests.oracle import assert_equal
 from tests.reflectors.test_inspector import assert_all_equal, built, observed, oracle, quietly_oracle
-from tests.workload import table_name
+from tests.workload import MANY, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -252,14 +253,15 @@ def test_no_name_in_the_text(filled: tuple[Database, Contents]) -> None:
     assert [1, 1] == [len(found) for found in texts.values()]
 
 
+@more
 @pytest.mark.xdist_group("graph")
 def test_one_statement(graphs: Graphs) -> None:
-    """One table, 15 and 1000 cost one statement each; a reading of fingerprints and a listing too."""
-    engine = create_engine(graphs.url("postgresql", 1000))
+    """One table, 15 and many cost one statement each; a reading of fingerprints and a listing too."""
+    engine = create_engine(graphs.url("postgresql", MANY))
     reflector = PostgresReflector()
     try:
         with warm(engine).connect() as connection:
-            for count in (1, 15, 1000):
+            for count in (1, 15, MANY):
                 names = [table_name(number) for number in range(count)]
                 with count_queries(engine) as queries:
                     infos = reflector.reflect(connection, names, schema=None)
@@ -270,16 +272,17 @@ def test_one_statement(graphs: Graphs) -> None:
                 assert {name: info.fingerprint for name, info in infos.items()} == prints
                 assert 1 == queries.count
             with count_queries(engine) as queries:
-                assert 1000 == len(reflector.list_names(connection, schema=None))
+                assert MANY == len(reflector.list_names(connection, schema=None))
             assert 1 == queries.count
     finally:
         engine.dispose()
 
 
+@more
 @pytest.mark.xdist_group("graph")
 def test_plan_does_not_grow(graphs: Graphs) -> None:
     """PostgreSQL takes the query for cheap however many names there are: from 100000 on it would spend seconds compiling it."""
-    engine = create_engine(graphs.url("postgresql", 1000))
+    engine = create_engine(graphs.url("postgresql", MANY))
     costs = []
     try:
         for count in (1, 1000, 20000):

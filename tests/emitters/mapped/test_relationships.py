@@ -23,6 +23,7 @@ from lazy_alchemy._reflected import emitted_from
 from lazy_alchemy._schema.tables import ColumnInfo, ForeignKeyInfo, KeyInfo, TableInfo, TableKind, TypeInfo
 from lazy_alchemy.emitters import ORMEmitter, SQLModelEmitter
 from tests.databases import count_queries, warm
+from tests.effort import amount
 from tests.emitters.test_pydantic import AUTOINCREMENT
 
 if TYPE_CHECKING:
@@ -571,7 +572,7 @@ def schemas(draw: st.DrawFn) -> list[TableInfo]:
     return tables
 
 
-@settings(max_examples=25)
+@settings(max_examples=amount(8, 25))
 @given(schemas(), st.data())
 def test_any_foreign_keys(infos: list[TableInfo], data: st.DataObject) -> None:
     """Whatever refers to what: no warning, no name twice, what leads there leads back, and a group changes no other."""

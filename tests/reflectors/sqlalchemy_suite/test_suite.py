@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from lazy_alchemy.reflectors._version import NEWER_LINE
-from tests.databases import LEAN, database_on, require
+from tests.databases import database_on, require
+from tests.effort import full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,12 +90,13 @@ if not NEWER_LINE:
 """The tests that SQLAlchemy itself leaves out on each database, and why."""
 
 
+@full
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("name", "reflector"),
     [
         ("postgresql", "PostgresReflector"),
-        *([] if LEAN else [("postgresql", "InspectorReflector")]),
+        ("postgresql", "InspectorReflector"),
         ("sqlite", "InspectorReflector"),
         ("mariadb", "InspectorReflector"),
     ],
