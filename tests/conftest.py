@@ -1,18 +1,18 @@
-"""The fixtures of every test: databases, the graph of many tables, and hypothesis' settings."""
+"""The fixtures of every test: databases, the graph of many tables; and the options that say how much is run."""
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from . import workload
+from . import effort, workload
 from .databases import NAMES, Database, MariaDBServer, PostgreSQLServer, Server, SQLiteServer, database_on, require
+
+pytest_plugins = ["tests.timeouts"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,16 +20,34 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Engine
 
-# No deadline: an example that asks a database takes as long as the database takes.
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of tests/effort.py."""
+    group = parser.getgroup("effort")
+    group.addoption("--full", action="store_true", help="run all that multiplies a behaviour as well")
+    group.addoption("--only-full", action="store_true", help="run what --full adds")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests that use the graph of many tables to one process, which makes it once."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how much this run does, before any test is imported."""
+    config.addinivalue_line("markers", "full: runs with --full only")
+    config.addinivalue_line("markers", "more: does more with --full")
+    effort.begin(full_run=config.getoption("full") or config.getoption("only_full"))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how much this run does."""
+    if config.getoption("only_full"):
+        return "effort: what --full adds"
+    return "effort: full" if config.getoption("full") else "effort: every behaviour once (--full has all combinations)"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run is not for; give all tests that use the graph of many tables to one process, which makes it once."""  # noqa: E501
+    effort.sort_out(config, items)
     for item in items:
-        if "graph" in getattr(item, "fixturenames", ()):
+        if "graphs" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("graph"))
 
 

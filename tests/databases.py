@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 NAMES = ("sqlite", "postgresql", "mariadb")
 """Every database that a parametrised test runs on, in the order in which it runs."""
 
-LEAN = os.environ.get("LAZY_ALCHEMY_TEST_LEAN") == "1"
-"""Whether repetitions are few: `.ci/run` repeats the suite on other versions, after a run that has left nothing out."""
-
 _CONNECT_SECONDS = 5
 _DROP_SECONDS = 20
 

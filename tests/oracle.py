@@ -15,6 +15,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -240,13 +241,14 @@ def _class(value: object) -> str:
 
 def _state(item: object) -> list[tuple[str, object]]:
     """Return the instance's attributes, without those that are only a memory of something computed."""
-    return [(name, value) for name, value in sorted(vars(item).items()) if not _memoised(item, name)]
+    return [(name, value) for name, value in sorted(vars(item).items()) if not _memoised(type(item), name)]
 
 
-def _memoised(item: object, name: str) -> bool:
+@lru_cache(maxsize=10_000)  # to look a name up in a class without asking it takes longer than all the rest
+def _memoised(cls: type, name: str) -> bool:
     if name in {"type", "info"}:  # memoised by a base class, and set by this one
         return False
-    in_class = inspect.getattr_static(type(item), name, None)
+    in_class = inspect.getattr_static(cls, name, None)
     return hasattr(in_class, "__get__") and not hasattr(in_class, "__set__") and not callable(in_class)
 
 

@@ -19,6 +19,7 @@ from .databases import (
     require,
     warm,
 )
+from .effort import more
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[NetworkServer]:
 @pytest.fixture
 def postgresql() -> Iterator[PostgreSQLServer]:
     """The PostgreSQL server, with no database yet."""
+    server = PostgreSQLServer()
+    require(server)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[PostgreSQLServer]:
+    """The PostgreSQL server, with the databases that were given back before."""
     server = PostgreSQLServer()
     require(server)
     yield server
@@ -244,7 +254,7 @@ LEFT: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("left", LEFT)
-def test_nothing_is_left_in_a_postgresql_database(postgresql: PostgreSQLServer, left: str) -> None:
+def test_nothing_is_left_in_a_postgresql_database(lasting: PostgreSQLServer, left: str) -> None:
     """Whatever a test makes in its database, or changes there, the next database that is given out has none of it."""
     statements, query = LEFT[left]
 
@@ -253,11 +263,11 @@ def test_nothing_is_left_in_a_postgresql_database(postgresql: PostgreSQLServer, 
         return database.fetch(query.replace("{mine}", mine))
 
     for _ in range(2):
-        with database_on(postgresql) as database:
+        with database_on(lasting) as database:
             assert [] == found(database)
             database.execute(*(statement.replace("{name}", str(database.url.database)) for statement in statements))
             assert [] != found(database)
-    with database_on(postgresql) as database:
+    with database_on(lasting) as database:
         assert [] == found(database)
 
 
@@ -341,7 +351,8 @@ def test_queries_of_an_async_engine_are_counted() -> None:
 
 
 @pytest.mark.timeout(120)  # the graphs of the session may be made here
-@pytest.mark.parametrize("count", [100, 1000])
+@more
+@pytest.mark.parametrize("count", [100, workload.MANY])
 def test_the_graph_is_there(graph: Graph, count: int) -> None:
     """Each size of the graph has all its tables, with their two foreign keys."""
     inspector = inspect(graph.engine(count))

@@ -26,7 +26,7 @@ from lazy_alchemy._secrets import redact, without_urls
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 
-from .test_cli import invoke
+from .cli.test_cli import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable

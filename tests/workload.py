@@ -29,9 +29,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from tests.effort import amount
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+MANY = amount(300, 1000)
+"""How many tables a large graph has."""
 
 _TABLES_A_TRANSACTION = 50
 

@@ -15,9 +15,10 @@ from blockbuster import blockbuster as detector
 from pydantic import create_model
 
 from tests.databases import database_on, require
+from tests.effort import full
 from tests.fakes import Clock
 
-from .ways import Place, Way
+from .ways import ONCE, Place, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +77,17 @@ def no_blocking(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockBuster]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let aiosqlite's own thread raise, with or without lazy_alchemy, when the event loop that it answers is closed."""
+    """Leave most ways on most databases to --full, and let aiosqlite's own thread raise.
+
+    It does, with or without lazy_alchemy, when the event loop that it answers is closed.
+    """
     mark = pytest.mark.filterwarnings("ignore:Exception in thread .*_connection_worker_thread")
     for item in items:
+        parameters = (
+            item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+        )
+        if any(isinstance(value, Way) and str(value) not in ONCE for value in parameters):
+            item.add_marker(full)
         if "aiosqlite" in item.name:
             item.add_marker(mark)
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB
-from tests.databases import LEAN
+from tests.effort import amount, more
 from tests.fakes import FakeReflector, Started, Watched, count_checkouts, info
 
 from .ways import LOOPS, THREADED, Gate, Touching, Way, answer, checked_out, flights, run_in, until
@@ -28,14 +28,16 @@ every_thread = pytest.mark.parametrize("place", THREADED, ids=str, indirect=True
 TASKS = 200
 TABLES = [f"t{number}" for number in range(20)]
 
-FULL = () if LEAN else ("asyncio-sqlite", "trio-sqlite", "asyncio-postgresql+asyncpg")
+OFTEN = amount((), ("asyncio-sqlite", "trio-sqlite", "asyncio-postgresql+asyncpg"))
 """The ways that are tried five hundred rounds, in parts; the others are tried fifty."""
 
 
 def parts() -> list[tuple[Way, int, int]]:
     """Return each way, a number, and how many rounds it has in the part of that number."""
     return [
-        (way, part, 100 if str(way) in FULL else 50) for way in LOOPS for part in range(5 if str(way) in FULL else 1)
+        (way, part, 100 if str(way) in OFTEN else amount(5, 50))
+        for way in LOOPS
+        for part in range(5 if str(way) in OFTEN else 1)
     ]
 
 
@@ -124,6 +126,7 @@ def test_threads_are_few(place: Place) -> None:
     place.run(main)
 
 
+@more
 @pytest.mark.parametrize(("place", "part", "count"), parts(), ids=str, indirect=["place"])
 def test_random_cancellation(place: Place, part: int, count: int) -> None:
     """Whoever is cancelled when, everybody else gets their table, each is read once a generation, nothing leaks."""

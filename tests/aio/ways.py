@@ -23,7 +23,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB
-from tests.databases import LEAN, count_queries
+from tests.databases import count_queries
 from tests.fakes import FakeReflector
 
 if TYPE_CHECKING:
@@ -80,9 +80,19 @@ WAYS = [
         *(Way("asyncio", database, "asyncio", driver=driver) for driver in drivers),
         *(Way("uvloop", database, "asyncio", uvloop=True, driver=driver) for driver in drivers),
     )
-    if not (LEAN and way.uvloop)
 ]
 """Every way on every database."""
+
+ONCE = {
+    *(str(way) for way in WAYS if way.database == "sqlite"),
+    "trio-postgresql",
+    "asyncio-postgresql+asyncpg",
+    "uvloop-postgresql+psycopg",
+    "sync-mariadb",
+    "uvloop-mariadb",
+    "asyncio-mysql+aiomysql",
+}
+"""The ways of every run: each on SQLite, and on the servers each event loop, each kind of engine and each driver."""
 
 LOOPS = [way for way in WAYS if way.backend is not None]
 """Those with an event loop."""

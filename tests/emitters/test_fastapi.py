@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import NullPool, create_engine
 
 from tests.aio.test_fastapi import served
-from tests.databases import LEAN
+from tests.effort import amount, more
 from tests.run_page import blocks_of
 
 if TYPE_CHECKING:
@@ -192,13 +192,14 @@ def tellable(case: schemathesis.Case) -> bool:
     return all(abs(body[name]) < 2**62 for name in ("id", "stock") if isinstance(body.get(name), (int, float)))
 
 
+@more
 def test_schemathesis_finds_nothing(url: str) -> None:
     """Generated requests, good and bad, are answered as the OpenAPI document says, by every operation."""
     operations = [result.ok() for result in schemathesis.openapi.from_url(f"{url}/openapi.json").get_all_operations()]
     assert 5 == len(operations)
     for operation in operations:
 
-        @settings(max_examples=10 if LEAN else 40, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=amount(4, 40), suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy().filter(tellable))
         def check(case: schemathesis.Case) -> None:
             case.call_and_validate()

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from lazy_alchemy import get_lazy_class
-from tests.databases import LEAN, NAMES, Database, database_on, require
+from tests.databases import NAMES, Database, database_on, require
+from tests.effort import amount, more
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,11 +191,12 @@ def check(db: Database, drawn: Drawn) -> None:
             assert row == change.model_dump(by_alias=True, exclude_unset=True)
 
 
+@more
 @pytest.mark.timeout(180)  # where an example fails, it is made smaller by many more
 def test_a_row_of_any_table_comes_back_equal(shared: Database) -> None:
     """Whatever a table and its columns are called and hold, a row goes in and comes out equal."""
 
-    @settings(max_examples=8 if LEAN else 30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=amount(4, 30), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(tables(shared.name))
     def run(drawn: Drawn) -> None:
         create(shared, drawn)

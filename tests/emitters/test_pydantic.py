@@ -19,9 +19,9 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from lazy_alchemy import CustomTable, emitters, get_lazy_class
 from lazy_alchemy.emitters import PydanticEmitter, RowModel, omitted
+from tests.emitters.fields.test_names import NAMES
 
 from . import load
-from .test_names import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

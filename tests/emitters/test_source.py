@@ -28,7 +28,7 @@ from lazy_alchemy._cli.module_file import generate
 from lazy_alchemy.emitters import SourceEmitter
 from lazy_alchemy.emitters._source import classes, registry
 from lazy_alchemy.emitters.source import module_source
-from tests.databases import LEAN
+from tests.effort import amount, full, more
 from tests.schemas import AWKWARD
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def drawn_schemas(count: int) -> list[list[Any]]:
 
 def write_traps(directory: Path) -> None:
     """Generate modules of drawn schemas, and of every name: of a table with a column called as it is, and among others."""
-    for number, schema in enumerate(drawn_schemas(6 if LEAN else 12)):
+    for number, schema in enumerate(drawn_schemas(12)):
         text = generate(database_of(schema), models=("pydantic", "sqlmodel"))
         (directory / f"drawn_{number}.py").write_text(text, encoding="utf-8")
     drawn = random.Random(1)
@@ -154,7 +154,8 @@ def formatted(text: str) -> str:
 
 
 class TestAnySchema:
-    @settings(max_examples=10 if LEAN else 30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @more
+    @settings(max_examples=amount(6, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(schemas)
     def test_module_is_formatted_imports_and_matches(self, tmp_path: Path, schema: list[Any]) -> None:
         """Of whatever names, a module is as ruff formats it, imports, matches its database, and its classes work."""
@@ -181,6 +182,7 @@ class TestAnySchema:
         assert text == generate(engine, models=("pydantic", "sqlmodel"))
         engine.dispose()
 
+    @full
     @pytest.mark.timeout(600)
     @pytest.mark.xdist_group("mypy")  # whose cache it shares
     def test_module_passes_mypy(self, tmp_path: Path, mypy_cache: Path) -> None:
@@ -204,6 +206,7 @@ class TestAnySchema:
 
         assert 0 == done.returncode, done.stdout[-3000:]
 
+    @full
     @pytest.mark.timeout(600)
     @pytest.mark.xdist_group("pyright")
     def test_module_passes_pyright(self, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from sqlmodel import Session, SQLModel, select
 from lazy_alchemy._errors import LazyAlchemyError, ModelError
 from lazy_alchemy.emitters import ORMEmitter, PydanticEmitter, SQLModelEmitter
 from tests.databases import count_queries
+from tests.emitters.fields.test_names import NAMES
 
 from . import load
-from .test_names import NAMES
 from .test_pydantic import AUTOINCREMENT
 
 if TYPE_CHECKING:

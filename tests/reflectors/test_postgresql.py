@@ -11,21 +11,23 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import Integer, MetaData, String, TypeDecorator, create_engine, event, text
+from sqlalchemy import Integer, MetaData, String, Table, TypeDecorator, create_engine, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.types import UserDefinedType
 
+from lazy_alchemy import get_lazy_class
 from lazy_alchemy._catalog.building import build_table
 from lazy_alchemy._schema.tables import TableKind
 from lazy_alchemy.reflectors import InspectorReflector, PostgresReflector
 from lazy_alchemy.reflectors._postgresql import statement as sql
 from tests import schemas
 from tests.databases import count_queries, database_on, require, warm
+from tests.effort import more
 from tests.oracle import assert_equal
 from tests.reflectors.test_inspector import assert_all_equal, built, observed, oracle, quietly_oracle
-from tests.workload import table_name
+from tests.workload import MANY, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -251,14 +253,15 @@ def test_no_name_in_the_text(filled: tuple[Database, Contents]) -> None:
     assert [1, 1] == [len(found) for found in texts.values()]
 
 
+@more
 @pytest.mark.xdist_group("graph")
 def test_one_statement(graphs: Graphs) -> None:
-    """One table, 15 and 1000 cost one statement each; a reading of fingerprints and a listing too."""
-    engine = create_engine(graphs.url("postgresql", 1000))
+    """One table, 15 and many cost one statement each; a reading of fingerprints and a listing too."""
+    engine = create_engine(graphs.url("postgresql", MANY))
     reflector = PostgresReflector()
     try:
         with warm(engine).connect() as connection:
-            for count in (1, 15, 1000):
+            for count in (1, 15, MANY):
                 names = [table_name(number) for number in range(count)]
                 with count_queries(engine) as queries:
                     infos = reflector.reflect(connection, names, schema=None)
@@ -269,16 +272,17 @@ def test_one_statement(graphs: Graphs) -> None:
                 assert {name: info.fingerprint for name, info in infos.items()} == prints
                 assert 1 == queries.count
             with count_queries(engine) as queries:
-                assert 1000 == len(reflector.list_names(connection, schema=None))
+                assert MANY == len(reflector.list_names(connection, schema=None))
             assert 1 == queries.count
     finally:
         engine.dispose()
 
 
+@more
 @pytest.mark.xdist_group("graph")
 def test_plan_does_not_grow(graphs: Graphs) -> None:
     """PostgreSQL takes the query for cheap however many names there are: from 100000 on it would spend seconds compiling it."""
-    engine = create_engine(graphs.url("postgresql", 1000))
+    engine = create_engine(graphs.url("postgresql", MANY))
     costs = []
     try:
         for count in (1, 1000, 20000):
@@ -592,3 +596,11 @@ def test_missing_is_no_error(postgresql_db: Database) -> None:
         assert 1 == statements(connection, ["missing"])
         with pytest.raises(NoSuchTableError):
             oracle(connection, "missing")
+
+
+def test_inherited_tables_are_told_as_sqlalchemy_does(postgresql_db: Database) -> None:
+    """The tables that a table inherits from are a tuple, where SQLAlchemy reflects them."""
+    postgresql_db.execute("CREATE TABLE p (id INTEGER)", "CREATE TABLE c (a INTEGER) INHERITS (p)")
+    engine = postgresql_db.engine
+    theirs = Table("c", MetaData(), autoload_with=engine, resolve_fks=False)
+    assert repr(dict(theirs.dialect_kwargs)) == repr(dict(get_lazy_class(engine).c.dialect_kwargs))

@@ -1,4 +1,4 @@
-"""A small asynchronous application on PostgreSQL: checked by its types, and run by tests/test_generate.py."""
+"""A small asynchronous application on PostgreSQL: checked by its types, and run by tests/cli/test_generate.py."""
 
 from __future__ import annotations
 

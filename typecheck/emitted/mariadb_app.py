@@ -1,4 +1,4 @@
-"""A small application on MariaDB: what it does is checked by its types, and run by tests/test_generate.py."""
+"""A small application on MariaDB: what it does is checked by its types, and run by tests/cli/test_generate.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The tests of the caches, and of what is asked of any Cache."""

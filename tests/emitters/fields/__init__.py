@@ -1,0 +1,1 @@
+"""The tests of a column as a field: names and Python types."""

@@ -1,0 +1,1 @@
+"""The tests of what a value may be: arrays, times, texts, and the forms of drivers."""

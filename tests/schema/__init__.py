@@ -1,0 +1,1 @@
+"""The tests of SQL types and tables as plain data."""
