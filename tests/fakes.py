@@ -286,10 +286,10 @@ class Waiters:
         self._came = threading.Semaphore(0)
         wait = Flight.wait
 
-        def watched(flight: Flight[Any, Any]) -> None:
+        def watched(flight: Flight[Any, Any], until: float | None = None) -> None:
             if flight.carrier != current():
                 self._came.release()
-            wait(flight)
+            wait(flight, until)
 
         monkeypatch.setattr(Flight, "wait", watched)
 

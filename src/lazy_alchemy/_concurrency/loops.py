@@ -135,6 +135,9 @@ def new_event() -> Event:
 
 async def wait_for(event: Event, seconds: float | None) -> None:
     """Wait for ``event``, for ``seconds`` at most."""
+    if seconds is None:
+        await event.wait()
+        return
     from anyio import move_on_after
 
     with move_on_after(seconds):
