@@ -11,16 +11,15 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from lazy_alchemy import LazyDB, TableNotFoundError, get_lazy_class
-
-from .databases import count_queries, warm
-from .fakes import FakeReflector, info
+from tests.databases import count_queries, warm
+from tests.fakes import FakeReflector, info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection, Engine
 
-    from .databases import Database
+    from tests.databases import Database
 
 ADDS = {"sqlite": 1, "postgresql": 3, "mariadb": 0}
 """How many statements `connection=` adds for a loaded table, once the transaction has written rows."""

@@ -13,9 +13,8 @@ from lazy_alchemy import CacheEntry, ReflectionError, TableInfo, get_lazy_class
 from lazy_alchemy._schema.tables import ColumnInfo, ForeignKeyInfo
 from lazy_alchemy._schema.types import Options, TypeInfo
 from lazy_alchemy.caches import MemoryCache
-
-from .databases import count_queries, warm
-from .fakes import Clock, FakeReflector, Watched, info
+from tests.databases import count_queries, warm
+from tests.fakes import Clock, FakeReflector, Watched, info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from lazy_alchemy import LazyDB, TableKey
-
-    from .databases import Database
+    from tests.databases import Database
 
 
 def typed(one: TableInfo, type_: TypeInfo) -> TableInfo:

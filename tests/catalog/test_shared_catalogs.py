@@ -14,13 +14,12 @@ from sqlalchemy.pool import NullPool
 
 from lazy_alchemy import AsyncLazyDBAccessor, LazyDB, LazyTable, get_lazy_class
 from lazy_alchemy.caches import MemoryCache
-
-from .fakes import FakeReflector, Watched, info, together
+from tests.fakes import FakeReflector, Watched, info, together
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from .databases import Database
+    from tests.databases import Database
 
 
 class Declared(LazyDB):

@@ -8,16 +8,14 @@ import pytest
 
 from lazy_alchemy import get_lazy_class
 from lazy_alchemy._catalog.entries import Entries
-
-from .databases import count_queries, warm
-from .fakes import Clock, FakeReflector, Watched, info
+from tests.databases import count_queries, warm
+from tests.fakes import Clock, FakeReflector, Watched, info
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from lazy_alchemy import TableInfo
-
-    from .databases import Database
+    from tests.databases import Database
 
 MANY = 300
 OTHERS = 100
