@@ -273,10 +273,10 @@ class TestRoundTrips:
 UNREADABLE = {
     "sqlite": [
         (['CREATE TABLE odd (a INTEGER, "" TEXT)'], "Table 'odd' was reflected and cannot be built: Column must be"),
-        (BROKEN["sqlite"], "'broken_view' exists and cannot be read: "),
+        (BROKEN["sqlite"], "'broken_view' exists but cannot be read: "),
         (['CREATE TABLE "" (a INTEGER)'], "'' is listed by the database but cannot be found"),
     ],
-    "mariadb": [(BROKEN["mariadb"], "'broken_view' exists and cannot be read: ")],
+    "mariadb": [(BROKEN["mariadb"], "'broken_view' exists but cannot be read: ")],
     "postgresql": [],  # none is known
 }
 ODD = {
