@@ -467,13 +467,13 @@ def test_an_error_of_a_reflector_holds_no_secret(sqlite_db: Database) -> None:
     class Federated(InspectorReflector):
         def reflect(self, *_: Any, **__: Any) -> Any:
             cause = OSError(f"error connecting to mysql://scott:{SECRET}@remote/d")
-            raise ReflectionError(f"'users' exists and cannot be read: {cause}") from cause
+            raise ReflectionError(f"'users' exists but cannot be read: {cause}") from cause
 
     sqlite_db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY)")
     error = failure_of(sqlite_db.engine, reflector=Federated())
 
     assert SECRET not in said(error)
-    assert "'users' exists and cannot be read: error connecting to mysql://scott:***@remote/d" in str(error)
+    assert "'users' exists but cannot be read: error connecting to mysql://scott:***@remote/d" in str(error)
 
 
 class Unreachable(MemoryCache):

@@ -273,10 +273,10 @@ class TestRoundTrips:
 UNREADABLE = {
     "sqlite": [
         (['CREATE TABLE odd (a INTEGER, "" TEXT)'], "Table 'odd' was reflected and cannot be built: Column must be"),
-        (BROKEN["sqlite"], "'broken_view' exists and cannot be read: "),
+        (BROKEN["sqlite"], "'broken_view' exists but cannot be read: "),
         (['CREATE TABLE "" (a INTEGER)'], "'' is listed by the database but cannot be found"),
     ],
-    "mariadb": [(BROKEN["mariadb"], "'broken_view' exists and cannot be read: ")],
+    "mariadb": [(BROKEN["mariadb"], "'broken_view' exists but cannot be read: ")],
     "postgresql": [],  # none is known
 }
 ODD = {
@@ -313,12 +313,12 @@ class TestOddTables:
         assert [] == list(tmp_path.glob("*.py"))
 
     def test_unknown_types_are_named(self, db: Database) -> None:
-        """A column whose type nobody knows is Any, and a note says which column of which table it is."""
+        """A column of an unknown type is Any, and a note names the column and its table."""
         db.execute(ODD[db.name])
         result = invoke("generate", url_of(db), "--models", "pydantic,sqlmodel")
 
         note = (
-            "note: Nobody knows what the type 'point' of column 'shape' of table 'odd' is in Python:"
+            "note: No Python type is known for the SQL type 'point' of column 'shape' of table 'odd':"
             " it is object in the columns class, and Any in models.\n"
         )
         assert ("" if db.is_sqlite else note, 0) == (result.stderr, result.exit_code)

@@ -66,5 +66,5 @@ def test_emitted_once(users: CustomTable) -> None:
     """Equal emitters give one class; a wrong option is refused."""
     emitter: ModelEmitter[type[dict[str, Any]]] = TypedDictEmitter()
     assert users.emit(emitter) is users.emit(TypedDictEmitter(shape="row"))
-    with pytest.raises(ModelError, match="shape='rows' is no shape of a dict; it is one of row, partial, insert"):
+    with pytest.raises(ModelError, match="shape='rows' is not a dict shape; use one of row, partial, insert"):
         TypedDictEmitter(shape="rows")  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Emitters: from a table to a class or to source text, without touching the database.
+"""Emitters, which turn a table into a class or into source text. They never access the database.
 
-Each emitter is a small value that satisfies ``lazy_alchemy.ModelEmitter`` and is handed to ``CustomTable.emit``.
-Pydantic and SQLModel are imported when an emitter that needs them is first asked for, not before.
+Each emitter is a small value object that implements ``lazy_alchemy.ModelEmitter``; pass it to ``CustomTable.emit``.
+Pydantic and SQLModel are only imported when an emitter that needs them is first accessed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _MODULES = {
 }
 
 
-if not TYPE_CHECKING:  # or every misspelt name would be an object to a type checker
+if not TYPE_CHECKING:  # otherwise type checkers would accept any misspelt name, as an object
 
     def __getattr__(name: str) -> object:
         module = _MODULES.get(name)

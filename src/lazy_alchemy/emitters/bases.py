@@ -1,8 +1,8 @@
-"""What generated models are made of: base classes, and fields that may be left out. Written by hand, they serve too.
+"""The building blocks of generated models: base classes, annotations, optional fields. Your own models can use them.
 
-They read and write values as the models do that ``as_pydantic()`` and ``as_sqlmodel()`` make themselves, and check
-less: documents and U+0000 that the database cannot hold, how many bytes a text has, and how much an item of an array
-may be, they let pass.
+Such models read and write values as the models from ``as_pydantic()`` and ``as_sqlmodel()`` do, but check less. They
+accept JSON documents and U+0000 that the database cannot store, and check neither the number of bytes of a text nor
+the limits of array items.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ __all__ = [
 
 
 def omitted(**options: Any) -> Any:
-    """Make a field one that may be left out and cannot be null, as an identity is in a row to be inserted.
+    """Declare a field that may be omitted but not null, such as the identity column of a row to insert.
 
-    It is None where nothing was given; None itself is refused, and is not in the JSON schema.
+    The value of an omitted field is None. Passing None is an error, and the JSON schema does not allow null.
 
     Args:
-        options: What ``pydantic.Field`` takes besides a default. ``Any``: of what type each is Pydantic knows.
+        options: The arguments of ``pydantic.Field``, except for the default. ``Any``: Pydantic defines their types.
 
     Returns:
-        What Pydantic makes the field of; ``Any``, because it stands where a value of the field's type does.
+        Pydantic's field definition; ``Any``, because it is assigned to a field of any type.
     """
     field: FieldInfo = Field(default_factory=lambda: None, **options)
     field.metadata.append(NotNull())
@@ -62,18 +62,18 @@ def omitted(**options: Any) -> Any:
 
 
 class RowModel(BaseModel):
-    """The base of a model of a table's rows, of rows to be inserted, or of changes.
+    """The base class of models of rows, of rows to insert, and of partial updates.
 
-    It reads from a dict, a ``Row``, any other mapping, and an object with attributes. A column whose name cannot be a
-    field's is a field with ``validation_alias`` and ``serialization_alias``: both names validate. (With ``alias`` a
-    type checker would know the field by a name that cannot be written.)
+    It validates a dict, a ``Row``, any other mapping, or an object with attributes. A column whose name cannot be a
+    field name is a field with ``validation_alias`` and ``serialization_alias``; both names validate. (With ``alias``,
+    type checkers would only accept the column's name, which cannot be written as a keyword argument.)
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         from_attributes=True,
         populate_by_name=True,
         protected_namespaces=(),
-        ser_json_inf_nan="strings",  # JSON has no NaN, and null would be another value
+        ser_json_inf_nan="strings",  # JSON has no NaN, and null would be a different value
     )
 
     @model_validator(mode="before")
@@ -83,28 +83,28 @@ class RowModel(BaseModel):
 
 
 class MappedModel(SQLModel):
-    """The base of a SQLModel class that is mapped onto a declared table when ``as_sqlmodel()`` is first called.
+    """The base class of a SQLModel class that is mapped onto a declared table when ``as_sqlmodel()`` is first called.
 
-    Until then it is a model without a table. ``db.users.as_sqlmodel()`` maps the class that the declaration names onto
-    ``db.users`` itself, and returns it: its ``__table__`` is ``db.users``.
+    Until then it is a model without a table. ``db.users.as_sqlmodel()`` maps the declared class onto ``db.users``
+    itself and returns the class; its ``__table__`` is ``db.users``.
     """
 
-    # SQLModel declares a TypedDict of its own that cannot be imported publicly; at run time both are dicts.
+    # SQLModel annotates it with its own TypedDict, which is not public; at run time both are dicts.
     model_config: ClassVar[ConfigDict] = ConfigDict(  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
         from_attributes=True, populate_by_name=True, protected_namespaces=()
     )
 
     def __new__(cls, /, *_: Any, **__: Any) -> Self:
-        """Make an instance; the arguments, any names among them, matter to ``__init__`` alone."""
+        """Create an instance; only ``__init__`` uses the arguments, which may have any names."""
         made: Self = super().__new__(cls)
         return made
 
     def __repr_args__(self) -> Sequence[tuple[str | None, Any]]:
-        """Show the fields in their order, whatever was loaded last. ``Any``: the values of any columns."""
+        """Return the fields in the order of their definition, not of loading. ``Any``: the values of any columns."""
         shown = dict(super().__repr_args__())
         return [(name, shown[name]) for name in type(self).model_fields if name in shown]
 
     @model_validator(mode="before")
     @classmethod
     def _lazy_alchemy_read(cls, source: object) -> object:
-        return by_column(source, cls)  # of an instance too, whose ``metadata`` is the class's
+        return by_column(source, cls)  # for an instance too: its ``metadata`` is an attribute of the class

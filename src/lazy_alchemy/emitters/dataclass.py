@@ -1,4 +1,4 @@
-"""Dataclasses of tables: rows as plain values, with nothing but Python."""
+"""Dataclasses of tables: rows as plain Python values."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["DataclassEmitter"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataclassEmitter(TypedEmitter):
-    """Makes a dataclass of a table's rows, taken by keyword: ``Class(**row._mapping)``. Nothing is validated.
+    """Creates a dataclass of a table's rows, with keyword-only fields: ``Class(**row._mapping)``. Nothing is validated.
 
-    The fields are in the columns' order. One that may be NULL has the default None, all others are required. A column
-    whose name cannot be a field's has a changed one, and every field has its column's name in its metadata:
-    ``Class(**{field.name: row._mapping[field.metadata["column"]] for field in dataclasses.fields(Class)})`` makes an
-    instance of a row whatever the columns are called.
+    The fields are in the order of the columns. Nullable ones have the default None, all others are required. If a
+    column's name cannot be a field name, the field gets a changed one. Each field's metadata has its column's name, so
+    ``Class(**{field.name: row._mapping[field.metadata["column"]] for field in dataclasses.fields(Class)})`` creates an
+    instance from a row with any column names.
 
     Attributes:
-        frozen: Whether instances cannot be changed, and have a hash where their values have.
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+        frozen: Whether instances are immutable, and hashable if their values are.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
     """
 
     frozen: bool = False
@@ -41,17 +41,17 @@ class DataclassEmitter(TypedEmitter):
 
         Raises:
             ModelError: ``frozen`` is not a bool.
-            TypeError: One of those about types is of a kind that cannot be.
+            TypeError: ``types`` or ``unknown`` has the wrong type.
         """
         super().__post_init__()
         if not isinstance(self.frozen, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
             raise ModelError(f"frozen={self.frozen!r} is neither True nor False.")
 
-    def emit(self, table: Table) -> type[Any]:  # Any: no checker knows the fields
-        """Return a new dataclass of the rows of ``table``; no I/O.
+    def emit(self, table: Table) -> type[Any]:  # Any: type checkers cannot know the fields
+        """Return a new dataclass for the rows of ``table``; no I/O.
 
         Raises:
-            ModelError: Nobody knows the type of a column, and ``strict`` is set.
+            ModelError: The SQL type of a column is unknown, and ``strict`` is set.
         """
         fields: list[tuple[str, Any, Any]] = []
         for one in model_fields(table, self._map):
@@ -64,5 +64,5 @@ class DataclassEmitter(TypedEmitter):
         made = dataclasses.make_dataclass(
             class_name(table.name), fields, namespace=namespace, kw_only=True, frozen=self.frozen
         )
-        made.__module__ = __name__  # before Python 3.12 it would be ``types``
+        made.__module__ = __name__  # before Python 3.12, make_dataclass sets ``types``
         return made

@@ -1,4 +1,4 @@
-"""Plain SQLAlchemy classes of tables, mapped onto the reflected table itself."""
+"""Plain SQLAlchemy classes, mapped onto the reflected table itself."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ if TYPE_CHECKING:
 __all__ = ["ORMEmitter"]
 
 
-class ORMEmitter(MappedEmitter[Any]):  # Any: whatever base class the user has
-    """Makes a mapped class of a table with SQLAlchemy alone, with ``Class.__table__ is table``.
+class ORMEmitter(MappedEmitter[Any]):  # Any: the user's base class may be any class
+    """Creates a class mapped onto a table with SQLAlchemy alone, with ``Class.__table__ is table``.
 
-    Attributes are named as the fields of the Pydantic models. An instance is made from keyword arguments, by the
-    attributes' names or the columns'. A None for a column that may be NULL, or that the database fills in, is left out
-    of an INSERT, so the default, or NULL, takes effect. The class is the only one in its registry: it clashes with no
-    other and goes when nobody holds it.
+    Attributes have the same names as the fields of the Pydantic models. Instances are created from keyword arguments
+    with the names of attributes or of columns. For a nullable column, or one that the database fills in, an INSERT
+    omits None, so the server default or NULL takes effect. The class is the only one in its registry: it conflicts
+    with no other class and can be garbage-collected.
 
     Attributes:
-        base: A class of the user's, such as ``sqlalchemy.ext.asyncio.AsyncAttrs``, that is neither mapped nor
-            declarative: its methods and properties are the class's too. With ``relationships`` it is the base of this
-            table's class; a mapping of tables to classes gives each its own.
-        relationships: Tables whose classes are made together with this table's, and related with it and with each
-            other as their foreign keys say. The same tables and options give the same classes, whichever of the tables
-            is asked.
-        primary_key: The names of the columns that tell the rows apart, of a view or a table that has no primary key. A
-            mapping of tables to names is for several tables.
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+        base: Your own class to inherit methods and properties from, such as ``sqlalchemy.ext.asyncio.AsyncAttrs``;
+            neither mapped nor declarative. With ``relationships`` it is the base of this table's class only; a mapping
+            of tables to classes sets that of each.
+        relationships: Tables to create classes for together with this table's. All these classes are related by their
+            foreign keys. The same tables and options return the same classes, whichever table is used for the call.
+        primary_key: The names of the columns that identify a row of a view, or of a table without a primary key. For
+            several tables, a mapping of tables to names.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
     """
 
     _call: ClassVar[str] = "as_orm"
@@ -50,11 +49,11 @@ class ORMEmitter(MappedEmitter[Any]):  # Any: whatever base class the user has
         if base is None:
             return None
         if not isinstance(base, type):
-            raise ModelError(f"base= takes a class, and not {base!r}.")
+            raise ModelError(f"base= takes a class, not {base!r}.")
         if hasattr(base, "registry") or hasattr(base, "__mapper__") or hasattr(base, "model_fields"):
             raise ModelError(
                 f"base={base.__name__} is a declarative, mapped or Pydantic class. Make it a plain class: the table"
-                " says what the columns are, and each class has a registry of its own."
+                " defines the columns, and each class has its own registry."
             )
         return base
 
@@ -75,12 +74,12 @@ class ORMEmitter(MappedEmitter[Any]):  # Any: whatever base class the user has
 
 
 def _registered(class_registry: registry, renamed: Mapping[str, str]) -> type[DeclarativeBaseNoMeta]:
-    """Make the base of one class. Without a metaclass, so that it goes with a base that has one."""
+    """Create the base class of one class. It has no metaclass, so that it combines with a user's base that has one."""
 
     class MappedTable(DeclarativeBaseNoMeta):
         registry = class_registry
 
-        # Not ``self``, which may be a column's name: SQLAlchemy makes one that takes it by keyword too.
+        # Not ``self``, which may be a column name: SQLAlchemy wraps __init__ in a function that drops the ``/``.
         def __init__(__instance, /, **values: Any) -> None:  # noqa: N805
             self = __instance
             for name, value in values.items():

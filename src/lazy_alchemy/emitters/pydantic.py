@@ -1,4 +1,4 @@
-"""Pydantic models of tables: for the rows read, for a change of some columns, and for a row to be inserted."""
+"""Pydantic models of tables: for rows that are read, for partial updates, and for rows to insert."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _SUFFIXES: dict[Shape, str] = {"row": "", "partial": "Partial", "insert": "Inser
 
 
 class _TableModel(BaseModel):
-    """The base of every emitted model."""
+    """The base class of every emitted model."""
 
-    # No protected namespace: which names a model cannot have is decided in _names, whatever Pydantic's version.
+    # No protected namespace: _fields/names.py decides which field names are reserved, for all versions of Pydantic.
     model_config = ConfigDict(
         from_attributes=True,
         populate_by_name=True,
         protected_namespaces=(),
-        arbitrary_types_allowed=True,  # of the user's own
-        ser_json_inf_nan="strings",  # JSON has no NaN, and null would be another value
+        arbitrary_types_allowed=True,  # for the user's own types
+        ser_json_inf_nan="strings",  # JSON has no NaN, and null would be a different value
     )
 
     @model_validator(mode="before")
@@ -46,35 +46,35 @@ class _TableModel(BaseModel):
 
 @dataclass(frozen=True)
 class PydanticEmitter(TypedEmitter):
-    """Makes a Pydantic model of a table.
+    """Creates a Pydantic model of a table.
 
-    The model reads from a dict, a ``Row``, any other mapping, and an object with attributes. A column whose name cannot
-    be a field's has a changed field name, and its own as the alias: both validate, ``model_dump(by_alias=True)``
-    gives back the columns' names. The columns' and the table's comments are the descriptions.
+    The model validates a dict, a ``Row``, any other mapping, or an object with attributes. If a column's name cannot be
+    a field name, the field gets a changed name and the column's name as its alias: both validate, and
+    ``model_dump(by_alias=True)`` returns the column names. Comments on the table and its columns become descriptions.
 
-    A value that is to be written (``"partial"`` and ``"insert"``) is refused where the column cannot hold it. One that
-    was read (``"row"``) is checked only for what the database enforces, and so not on SQLite.
+    The ``"partial"`` and ``"insert"`` models reject values that the column cannot store. The ``"row"`` model only
+    checks what the database itself enforces, which on SQLite is nothing.
 
     Attributes:
-        shape: What the model describes.
+        shape: The kind of model.
 
-            - ``"row"``: a row as the database gives it. NOT NULL and primary key columns are required, the others
-              ``Optional`` with None.
-            - ``"partial"``: some columns of a row, as in a PATCH. All may be left out, and are None then; only those
-              that may be NULL may be given as None. What was not sent is told from what was sent as null by
-              ``model_fields_set`` and ``model_dump(exclude_unset=True)``.
-            - ``"insert"``: a row to be inserted. What the database fills in (an identity, an autoincrement key, a
-              default) may be left out, and what it alone may fill in (a computed column, GENERATED ALWAYS
-              AS IDENTITY) is left out. INSERT ``model_dump(by_alias=True, exclude_unset=True)``.
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database:
-            ``{"geometry": str, postgresql.INET: str}``. What they do not check is not checked.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+            - ``"row"``: a row as read from the database. NOT NULL and primary key columns are required, the others are
+              ``Optional`` with the default None.
+            - ``"partial"``: some columns of a row, as in a PATCH request. Every field may be omitted and is then None;
+              only nullable columns accept None as a value. ``model_fields_set`` and
+              ``model_dump(exclude_unset=True)`` distinguish omitted fields from those set to null.
+            - ``"insert"``: a row to insert. Columns that the database can fill in (an identity, an autoincrement key, a
+              default) may be omitted; there is no field for columns that only the database may fill in (computed,
+              GENERATED ALWAYS AS IDENTITY). INSERT ``model_dump(by_alias=True, exclude_unset=True)``.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database:
+            ``{"geometry": str, postgresql.INET: str}``. Values of such a column are only checked against your type.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
 
     Raises:
         ModelError: ``shape`` is not one of the three.
-        TypeError: A key of ``types`` is neither a type class nor a name, or ``unknown`` cannot be called.
+        TypeError: A key of ``types`` is neither a type class nor a name, or ``unknown`` is not callable.
     """
 
     shape: Shape = "row"
@@ -83,18 +83,18 @@ class PydanticEmitter(TypedEmitter):
         """Check the options."""
         super().__post_init__()
         if self.shape not in get_args(Shape):
-            raise ModelError(f"shape={self.shape!r} is no shape of a model; it is one of {', '.join(get_args(Shape))}.")
+            raise ModelError(f"shape={self.shape!r} is not a model shape; use one of {', '.join(get_args(Shape))}.")
 
     def emit(self, table: Table) -> type[BaseModel]:
-        """Return a new model class of ``table``; no I/O.
+        """Return a new model class for ``table``; no I/O.
 
         Raises:
-            ModelError: Nobody knows the type of a column, and ``strict`` is set.
+            ModelError: The SQL type of a column is unknown, and ``strict`` is set.
         """
-        fields = [field for field in model_fields(table, self._map) if self._has(field)]
-        limits = Limits.for_values_from(table) if self.shape == "row" else Limits.for_values_in(table)
+        fields = [field for field in model_fields(table, self._map) if self._includes(field)]
+        limits = Limits.for_reading(table) if self.shape == "row" else Limits.for_writing(table)
         annotations = Annotations(self._map, limits)
-        # Any: create_model takes a field's definition as (type, FieldInfo), which it cannot type.
+        # Any: create_model takes field definitions as (type, FieldInfo), which its annotations cannot express.
         definitions: dict[str, Any] = {field.name: self._definition(field, annotations) for field in fields}
         return create_model(
             class_name(table.name, _SUFFIXES[self.shape]),
@@ -104,7 +104,7 @@ class PydanticEmitter(TypedEmitter):
             **definitions,
         )
 
-    def _has(self, field: ModelField) -> bool:
+    def _includes(self, field: ModelField) -> bool:
         return self.shape == "row" or not field.generated
 
     def _optional(self, field: ModelField) -> bool:
@@ -115,7 +115,7 @@ class PydanticEmitter(TypedEmitter):
     def _definition(self, field: ModelField, annotations: Annotations) -> tuple[Any, Any]:
         type_: Any = annotations.of_column(field)
         description = field.column.comment
-        alias = field.alias if self.shape == "row" else field.parameter  # as rows have it, and as statements do
+        alias = field.alias if self.shape == "row" else field.parameter  # the key in rows, or in statements
         optional = self._optional(field)
         if optional and field.nullable:
             return (type_ | None, Field(default=None, alias=alias, description=description))
@@ -129,5 +129,5 @@ class PydanticEmitter(TypedEmitter):
             return (type_ | None, Field(alias=alias, description=description))
         if not optional:
             return (type_, Field(alias=alias, description=description))
-        # A factory: a default would be in the JSON schema, of which null is no instance.
+        # A factory, because a default of null would be in the JSON schema, which does not allow null.
         return (type_, Field(default_factory=lambda: None, alias=alias, description=description))

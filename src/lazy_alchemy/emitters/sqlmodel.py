@@ -1,4 +1,4 @@
-"""SQLModel classes of tables, mapped onto the reflected table itself, so that ORM and Core expressions mix."""
+"""SQLModel classes, mapped onto the reflected table itself so that ORM and Core expressions can be combined."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ __all__ = ["SQLModelEmitter"]
 
 
 class SQLModelEmitter(MappedEmitter[SQLModel]):
-    """Makes a mapped SQLModel class of a table, with ``Class.__table__ is table``.
+    """Creates a SQLModel class mapped onto a table, with ``Class.__table__ is table``.
 
-    Fields are named as in the Pydantic models. What may be NULL and what the database fills in is optional: a None that
-    an INSERT would carry is left out of it, so the default, or NULL, takes effect (``sqlalchemy.null()`` writes NULL in
-    spite of a default, ``sqlalchemy.JSON.NULL`` the JSON document ``null``). The class is the only one in its registry:
-    it clashes with no other and goes when nobody holds it.
+    Fields have the same names as in the Pydantic models. Nullable columns and columns that the database fills in are
+    optional: an INSERT omits those that are None, so the server default or NULL takes effect. (``sqlalchemy.null()``
+    writes NULL despite a default, ``sqlalchemy.JSON.NULL`` writes the JSON document ``null``.) The class is the only
+    one in its registry: it conflicts with no other class and can be garbage-collected.
 
     Attributes:
-        base: A SQLModel class that is no table: its methods, properties and validators are the class's too. With
-            ``relationships`` it is the base of this table's class; a mapping of tables to classes gives each its own.
-        relationships: Tables whose classes are made together with this table's, and related with it and with each
-            other as their foreign keys say. The same tables and options give the same classes, whichever of the tables
-            is asked.
-        primary_key: The names of the columns that tell the rows apart, of a view or a table that has no primary key. A
-            mapping of tables to names is for several tables.
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+        base: A SQLModel class without a table, to inherit methods, properties and validators from. With
+            ``relationships`` it is the base of this table's class only; a mapping of tables to classes sets that of
+            each.
+        relationships: Tables to create classes for together with this table's. All these classes are related by their
+            foreign keys. The same tables and options return the same classes, whichever table is used for the call.
+        primary_key: The names of the columns that identify a row of a view, or of a table without a primary key. For
+            several tables, a mapping of tables to names.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
     """
 
     _call: ClassVar[str] = "as_sqlmodel"
@@ -56,7 +56,7 @@ class SQLModelEmitter(MappedEmitter[SQLModel]):
             return None
         if not isinstance(base, type) or not issubclass(base, SQLModel):
             shown = base.__name__ if isinstance(base, type) else repr(base)
-            raise ModelError(f"base= takes a SQLModel class, `class Base(SQLModel): ...`, and not {shown}.")
+            raise ModelError(f"base= takes a SQLModel class, `class Base(SQLModel): ...`, not {shown}.")
         if hasattr(base, "__table__") or base.model_config.get("table"):
             raise ModelError(f"base={base.__name__} is a table itself. Make it a SQLModel class without table=True.")
         return base
@@ -64,10 +64,10 @@ class SQLModelEmitter(MappedEmitter[SQLModel]):
     def _new_class(self, plan: ClassPlan[SQLModel], class_registry: registry) -> type[SQLModel]:
         if plan.base is not None and (extra := next(iter(plan.base.model_fields), None)) is not None:
             raise ModelError(
-                f"base={plan.base.__name__} has the field {extra!r}, and {plan.table.fullname!r} no such column."
+                f"base={plan.base.__name__} has the field {extra!r}, but {plan.table.fullname!r} has no such column."
                 " Make it a property, a ClassVar or a private attribute."
             )
-        annotations = Annotations(self._map, Limits.for_values_from(plan.table))
+        annotations = Annotations(self._map, Limits.for_reading(plan.table))
         namespace: dict[str, Any] = {
             "__module__": __name__,
             **plan.namespace,
@@ -77,55 +77,56 @@ class SQLModelEmitter(MappedEmitter[SQLModel]):
         }
         bases = (_registered(class_registry, plan.relationships), *([] if plan.base is None else [plan.base]))
         return cast(
-            "type[SQLModel]",  # new_class cannot say what the metaclass makes
+            "type[SQLModel]",  # new_class does not know what the metaclass returns
             types.new_class(class_name(plan.table.name), bases, {"table": True}, lambda body: body.update(namespace)),
         )
 
 
 def _registered(class_registry: registry, relationships: Collection[str]) -> type[SQLModel]:
-    """Make the base of one class: SQLModel takes a registry only for an abstract base."""
+    """Create the base class of one class, because SQLModel only accepts a registry for an abstract base."""
 
     class TableModel(SQLModel, registry=class_registry):
-        # SQLModel declares a TypedDict of its own that cannot be imported publicly; at run time both are dicts.
+        # SQLModel annotates it with its own TypedDict, which is not public; at run time both are dicts.
         model_config = ConfigDict(  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
             from_attributes=True, populate_by_name=True, protected_namespaces=(), arbitrary_types_allowed=True
         )
 
         def __new__(cls, /, *_: Any, **__: Any) -> Any:
-            # SQLModel's takes ``cls`` by name too, and so no column of that name; arguments matter to __init__ alone.
+            # SQLModel's __new__ has a keyword parameter ``cls``, which excludes a column of that name. Only __init__
+            # uses the arguments.
             return super().__new__(cls)
 
         def __repr_args__(self) -> Sequence[tuple[str | None, Any]]:
-            # In the columns' order, and not in that in which they were loaded.
+            # In the order of the columns, not of loading.
             order = {name: position for position, name in enumerate(type(self).model_fields)}
             return sorted(super().__repr_args__(), key=lambda item: order.get(item[0] or "", len(order)))
 
         @classmethod
         def model_validate(cls, obj: Any, *, update: dict[str, Any] | None = None, **options: Any) -> Any:
             if isinstance(obj, dict) and any(hasattr(dict, name) for name in relationships):
-                # SQLModel reads relationships off any object: ``items`` of a dict are no rows.
-                given = cast("dict[str, Any]", obj)
-                return super().model_validate(_Given({**given, **(update or {})}), **options)
+                # SQLModel reads relationships from the attributes of any object, but ``items`` of a dict is a method.
+                values = cast("dict[str, Any]", obj)
+                return super().model_validate(_OpaqueDict({**values, **(update or {})}), **options)
             return super().model_validate(obj, update=update, **options)
 
         @model_validator(mode="before")
         @classmethod
         def _lazy_alchemy_read(cls, source: object) -> object:
-            return readable(source() if isinstance(source, _Given) else source, cls)
+            return readable(source() if isinstance(source, _OpaqueDict) else source, cls)
 
     return TableModel
 
 
-class _Given:
-    """A dict, without its attributes."""
+class _OpaqueDict:
+    """A dict without the attributes of a dict; a call returns it."""
 
-    __slots__ = ("_given",)
+    __slots__ = ("_values",)
 
-    def __init__(self, given: dict[str, Any]) -> None:
-        self._given = given
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
 
     def __call__(self) -> dict[str, Any]:
-        return self._given
+        return self._values
 
 
 def _is_optional(field: ModelField) -> bool:
@@ -136,7 +137,7 @@ def _annotation(field: ModelField, row_type: Any) -> Any:
     if _is_optional(field) or field.null_key:
         return row_type | None
     if get_origin(row_type) is Annotated:
-        # SQLModel 0.0.20 loses ``sa_column`` where it is to be merged with another Field.
+        # SQLModel 0.0.20 loses ``sa_column`` when it merges it with another Field.
         type_, *annotations = get_args(row_type)
         for annotation in annotations:
             for part in annotation.metadata if isinstance(annotation, FieldInfo) else [annotation]:
@@ -148,7 +149,7 @@ def _annotation(field: ModelField, row_type: Any) -> Any:
 def _definition(field: ModelField) -> Any:
     options: dict[str, Any] = {"default": None} if _is_optional(field) else {}
     if field.alias is not None:
-        # SQLModel before 0.0.29 makes nothing of ``alias`` but an attribute of its own.
+        # Before 0.0.29, SQLModel's ``alias`` only sets an attribute of its FieldInfo, and Pydantic does not see it.
         aliases = {"validation_alias": field.alias, "serialization_alias": field.alias}
         options.update(alias=field.alias, schema_extra=aliases)
     return Field(sa_column=field.column, description=field.column.comment, **options)

@@ -1,4 +1,4 @@
-"""TypedDict classes of tables: rows as dicts, by the columns' own names."""
+"""TypedDict classes of tables: rows as dicts, keyed by column name."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _SUFFIXES: dict[_Shape, str] = {"row": "", "partial": "Partial", "insert": "Inse
 
 @dataclass(frozen=True, kw_only=True)
 class TypedDictEmitter(TypedEmitter):
-    """Makes a TypedDict of a table, whose keys are the names of the columns: what ``row._mapping`` has.
+    """Creates a TypedDict of a table. Its keys are the column names, as in ``row._mapping``.
 
     Attributes:
-        shape: What the dict describes.
+        shape: The kind of dict.
 
-            - ``"row"``: a row as the database gives it, every key required.
-            - ``"partial"``: some columns of a row, as in a PATCH, no key required.
-            - ``"insert"``: a row to be inserted. Keys are not required where NULL is possible or the database fills in
-              the value; what it alone may fill in is left out.
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+            - ``"row"``: a row as read from the database; every key is required.
+            - ``"partial"``: some columns of a row, as in a PATCH request; no key is required.
+            - ``"insert"``: a row to insert. Keys of nullable columns, and of those that the database can fill in, are
+              not required; there is no key for columns that only the database may fill in.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
     """
 
     shape: _Shape = "row"
@@ -46,17 +46,17 @@ class TypedDictEmitter(TypedEmitter):
 
         Raises:
             ModelError: ``shape`` is not one of the three.
-            TypeError: One of those about types is of a kind that cannot be.
+            TypeError: ``types`` or ``unknown`` has the wrong type.
         """
         super().__post_init__()
         if self.shape not in get_args(_Shape):
-            raise ModelError(f"shape={self.shape!r} is no shape of a dict; it is one of {', '.join(get_args(_Shape))}.")
+            raise ModelError(f"shape={self.shape!r} is not a dict shape; use one of {', '.join(get_args(_Shape))}.")
 
-    def emit(self, table: Table) -> type[dict[str, Any]]:  # Any: no checker knows the keys
-        """Return a new TypedDict class of ``table``; no I/O.
+    def emit(self, table: Table) -> type[dict[str, Any]]:  # Any: type checkers cannot know the keys
+        """Return a new TypedDict class for ``table``; no I/O.
 
         Raises:
-            ModelError: Nobody knows the type of a column, and ``strict`` is set.
+            ModelError: The SQL type of a column is unknown, and ``strict`` is set.
         """
         keys: dict[str, Any] = {}
         for one in model_fields(table, self._map):
@@ -64,7 +64,7 @@ class TypedDictEmitter(TypedEmitter):
                 continue
             type_ = one.row_type if self.shape == "row" or one.nullable else one.python_type
             keys[str(one.column.name)] = type_ if self._requires(one) else NotRequired[type_]
-        make: Any = TypedDict  # the checkers know only calls whose arguments are literal
+        make: Any = TypedDict  # Any: type checkers only accept literal arguments
         made: type[dict[str, Any]] = make(class_name(table.name, _SUFFIXES[self.shape]), keys)
         made.__module__ = __name__
         made.__doc__ = table.comment

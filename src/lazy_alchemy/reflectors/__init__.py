@@ -1,4 +1,4 @@
-"""The reflectors, the only code that talks to the database, and what they return: a TableInfo and its parts."""
+"""Reflectors, the only code that reads schemas from a database, and the TableInfos (with their parts) they return."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # or every misspelt name would be an object to a type checker
+if not TYPE_CHECKING:  # otherwise type checkers would accept any misspelt name, as an object
 
     def __getattr__(name: str) -> object:
-        # It brings SQLAlchemy's dialect for PostgreSQL with it.
+        # Imported when first used, because it imports SQLAlchemy's dialect for PostgreSQL.
         if name == "PostgresReflector":
             from lazy_alchemy.reflectors.postgresql import PostgresReflector
 

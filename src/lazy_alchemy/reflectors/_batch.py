@@ -1,6 +1,6 @@
-"""Everything that SQLAlchemy's dialects say of a batch of tables, and how it becomes TableInfos.
+"""The facts that SQLAlchemy's dialects return about a batch of tables, and their conversion to TableInfos.
 
-What is asked, and of whom, is told by whoever makes a ``Batch``; what the answers mean is the same for all dialects.
+The creator of a ``Batch`` decides what is read and how; the conversion is the same for all dialects.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ Facts = dict[tuple[str | None, str], _T]
 """Facts of one kind, by schema and name."""
 
 Ask: TypeAlias = "Callable[[str, list[str], str | None], Facts[Any]]"
-"""Returns facts of some kind about some names. Any: the kind tells what they are."""
+"""A function that returns facts of one kind about some names in a schema. Any: their type depends on the kind."""
 
 
 class Batch:
-    """Everything that there is to say of some names, each fact read once for all of them.
+    """All facts about some names; each kind of fact is read once for all of them.
 
     Attributes:
         schema: Their schema.
-        read: Those of the names that can be read.
+        read: The names that could be read.
         unread: The others.
     """
 
@@ -66,19 +66,26 @@ class Batch:
         schema: str | None,
         lacking: Callable[[str], Collection[str]] = lambda _: (),
     ) -> None:
-        """Read everything but what a name is known to be ``lacking``, which is asked once the columns are read."""
+        """Read all facts, except for those that a name is known to lack.
+
+        Args:
+            ask: Reads the facts.
+            names: The names.
+            schema: Their schema.
+            lacking: Returns the SQL keywords that are not in a name's definition; called once the columns are read.
+        """
         self.schema = schema
         self._type_names: dict[tuple[str, str], str] = {}
         self._full_types: Mapping[tuple[str, str], TypeInfo] = {}
         self._made: dict[ColumnInfo, ColumnInfo] = {}
         self._lacking: Mapping[str, Collection[str]] = {}
 
-        def read(fact: str, word: str = "", *, optional: bool = False) -> Facts[Any]:  # Any: see Ask
-            having = [name for name in self.read if word not in self._lacking[name]] if word else self.read
-            if not having:
+        def read(fact: str, keyword: str = "", *, optional: bool = False) -> Facts[Any]:  # Any: see Ask
+            wanted = [name for name in self.read if keyword not in self._lacking[name]] if keyword else self.read
+            if not wanted:
                 return {}  # an empty filter would read everything
             try:
-                return ask(fact, having, schema)
+                return ask(fact, wanted, schema)
             except NotImplementedError:
                 if optional:
                     return {}
@@ -100,7 +107,7 @@ class Batch:
         self._options: Facts[dict[str, Any]] = read("table_options", optional=True)  # Any: the dialect's
 
     def name_unknown_types(self, connection: Connection) -> None:
-        """Find out what the database calls the types that SQLAlchemy does not know; one round trip if there are any."""
+        """Read the database's names of types that SQLAlchemy does not know; one round trip if there are any."""
         query = _TYPE_NAMES.get(connection.dialect.name)
         names = {
             name: None
@@ -113,7 +120,7 @@ class Batch:
             self._type_names = {(row[0], row[1]): str(row[2]) for row in rows}
 
     def complete_domains(self, connection: Connection) -> None:
-        """Find out what SQLAlchemy leaves out of PostgreSQL's domains; one round trip if there are any."""
+        """Read what SQLAlchemy omits from PostgreSQL's domains; one round trip if there are any."""
         if connection.dialect.name != "postgresql":
             return
         from lazy_alchemy.reflectors._postgresql.domains import full_types
@@ -128,7 +135,7 @@ class Batch:
             self._full_types = full_types(connection, names, self.schema)
 
     def table(self, name: str, kind: TableKind) -> TableInfo:
-        """Return all facts about one of the names."""
+        """Return the TableInfo of one of the names."""
         key = (self.schema, name)
         constraint = self._keys.get(key)
         primary_key = None
@@ -158,7 +165,7 @@ class Batch:
                     Options(unique.get("dialect_options")),
                 )
                 for unique in self._uniques.get(key) or ()
-                if not unique.get("duplicates_index")  # it is among the indexes
+                if not unique.get("duplicates_index")  # else it is among the indexes
             ),
             checks=tuple(
                 CheckInfo(
@@ -193,7 +200,8 @@ class Batch:
             full_type=self._full_types.get((table, column["name"])),
             type_name=self._type_names.get((table, column["name"])) if isinstance(column["type"], NullType) else None,
         )
-        # Many tables have the same id and created_at. But what is not compared may be different.
+        # Many tables have the same columns, such as id and created_at, and share one object, unless it has parts that
+        # are ignored in comparisons.
         is_compared = info.type.instance is None and info.type_name is None
         return self._made.setdefault(info, info) if is_compared else info
 
@@ -220,7 +228,7 @@ _CHECK_FIELDS = ("sqltext", "name", "comment")
 
 
 def _name(name: str) -> str:
-    """Return ``name`` without what SQLAlchemy adds to it; the same object for all that are equal, as there are many."""
+    """Return ``name`` as a plain, interned str, without SQLAlchemy's subclass: there are many equal ones."""
     return sys.intern(str(name))
 
 
@@ -229,11 +237,11 @@ def _foreign_keys(table: str, foreign_keys: Iterable[ReflectedForeignKeyConstrai
         columns = tuple(map(_name, key["constrained_columns"]))
         if len(key["referred_columns"]) != len(columns):
             _warn(
-                f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; which "
-                f"columns of {key['referred_table']} it refers to is not known"
+                f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; the "
+                f"columns of {key['referred_table']} that it refers to are not known"
             )
             continue
-        if not NEWER_LINE and len(set(columns)) != len(columns):  # 2.0 cannot make such a key
+        if not NEWER_LINE and len(set(columns)) != len(columns):  # 2.0 does not support such a key
             _warn(
                 f"On reflected table {table}, skipping reflection of foreign key constraint {key['name']}; duplicate "
                 f"source columns within name(s) {', '.join(columns)} are not supported"
@@ -277,7 +285,7 @@ def _warn(message: str) -> None:
 
 
 def _unnamed_key(columns: Iterable[ReflectedColumn]) -> ReflectedPrimaryKeyConstraint:
-    """Return the primary key of a table of SQLite, whose columns tell their places in it."""
+    """Return the primary key of a SQLite table, from the positions in it that its columns report."""
     # Any: "primary_key" is a key that only SQLite's columns have.
     facts: list[Mapping[str, Any]] = [{**column} for column in columns]
     keyed = sorted((fact for fact in facts if fact["primary_key"]), key=lambda fact: int(fact["primary_key"]))

@@ -1,4 +1,4 @@
-"""What kind each name is, and which names there are: one query for each of the three databases of the tests."""
+"""The names in a schema and their kinds, with one query each for PostgreSQL, MariaDB (and MySQL) and SQLite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ascii_lower", "kind_of", "kinds_of", "mysql_kinds", "views"]
 
-# Rows of name, type and "is temporary". The names go in as parameters.
+# Rows of name, type and "is temporary". The names are passed as parameters.
 _POSTGRESQL_KINDS = """
     SELECT c.relname, CAST(c.relkind AS text), c.relpersistence = 't'
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -29,7 +29,7 @@ _MYSQL_KINDS = """
     FROM information_schema.tables
     WHERE table_schema = COALESCE(:schema, DATABASE())
 """
-# How many temporary tables the session has made, which is nearly always none.
+# The number of temporary tables that the session has created, nearly always 0.
 _MARIADB_TEMPORARY = """(
         SELECT variable_value FROM information_schema.session_status
         WHERE variable_name = 'COM_CREATE_TEMPORARY_TABLE'
@@ -51,10 +51,10 @@ _TEMPORARY = {TableKind.TABLE: TableKind.TEMPORARY_TABLE, TableKind.VIEW: TableK
 
 
 def kinds_of(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind] | None:
-    """Return what each of the ``wanted`` names (None: every name) is; those that do not exist are left out.
+    """Return the kind of each of the ``wanted`` names (None: of every name) that exists.
 
-    A name of ``wanted`` that is not in the catalog and may exist all the same (MariaDB does not list temporary tables)
-    is in it as a temporary table. None where the dialect is not one of the three: ``views`` serves there.
+    A wanted name that is not in the catalog but may still exist (MariaDB does not list temporary tables) is returned as
+    a temporary table. For other dialects, return None; use ``views`` instead.
     """
     dialect = connection.dialect.name
     if dialect == "postgresql":
@@ -68,13 +68,13 @@ def kinds_of(connection: Connection, wanted: list[str] | None, schema: str | Non
 
 
 def mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | None) -> dict[str, TableKind]:
-    # Any: that a dialect is MariaDB's only those of MySQL's family tell.
+    # Any: only the dialects of MySQL's family have the attribute ``is_mariadb``.
     family: Any = connection.dialect
     query = _MYSQL_KINDS.format(temporary=_MARIADB_TEMPORARY if family.is_mariadb else "0")
     rows = _rows(connection, query, "table_name", wanted, schema=schema)
     if wanted is None:
         return {row[0]: kind_of(row[1], row[2]) for row in rows if row[1] != "SEQUENCE"}
-    # The catalog compares names without regard to case whether the server does so or not.
+    # The catalog always compares names case-insensitively, even if the server does not.
     fold = str.lower if rows and int(rows[0][3]) else str
     kinds = {fold(row[0]): kind_of(row[1], row[2]) for row in rows}
     if rows and int(rows[0][4]):
@@ -85,14 +85,14 @@ def mysql_kinds(connection: Connection, wanted: list[str] | None, schema: str | 
     if unknown and family.is_mariadb:
         made = rows[0][4] if rows else connection.scalar(text(f"SELECT {_MARIADB_TEMPORARY}"))
         if not int(made):
-            unknown = []  # what the catalog does not list does not exist
+            unknown = []  # without temporary tables, a name that the catalog does not list does not exist
     return {name: kinds[fold(name)] for name in wanted if fold(name) in kinds} | dict.fromkeys(
         unknown, TableKind.TEMPORARY_TABLE
     )
 
 
 def _is_hidden(connection: Connection, name: str, schema: str | None) -> bool:
-    """Return whether a temporary table of its name hides one of MariaDB, whose catalog lists no temporary tables."""
+    """Return whether the table is hidden by a temporary one, which MariaDB's catalog does not list."""
     quote = connection.dialect.identifier_preparer.quote_identifier
     full_name = ".".join(quote(part) for part in (schema, name) if part is not None)
     created: str = connection.exec_driver_sql(f"SHOW CREATE TABLE {full_name}").one()[1]
@@ -103,7 +103,7 @@ def _sqlite_kinds(connection: Connection, wanted: list[str] | None, schema: str 
     quote = connection.dialect.identifier_preparer.quote_identifier
     schemas = {schema or "main": (schema or "").lower() == "temp"}
     if schema is None:
-        schemas["temp"] = True  # last: a temporary table hides another of its name
+        schemas["temp"] = True  # last, because a temporary table hides another one of the same name
     query = " UNION ALL ".join(
         _SQLITE_KINDS.format(schema=quote(name), temporary=int(temporary)) for name, temporary in schemas.items()
     )
@@ -115,7 +115,7 @@ def _sqlite_kinds(connection: Connection, wanted: list[str] | None, schema: str 
 
 
 def ascii_lower(name: str) -> str:
-    """Return ``name`` as SQLite compares it: it folds the case of ASCII letters and of no others."""
+    """Return ``name`` as SQLite compares it: only ASCII letters are case-insensitive."""
     return name.translate(_ASCII_LOWER)  # "Datatypes In SQLite", section 7
 
 
@@ -129,7 +129,7 @@ def _rows(
     wanted: list[str] | None,
     **parameters: object,
 ) -> list[tuple[Any, ...]]:
-    # Any: the columns of the row are the query's, which is text.
+    # Any: the types of the columns are not known, because the query is text.
     if wanted is None:
         return list(map(tuple, connection.execute(text(query), parameters)))
     statement = text(f"{query} AND {column} IN :names").bindparams(bindparam("names", expanding=True))
@@ -137,13 +137,13 @@ def _rows(
 
 
 def kind_of(code: str, temporary: object) -> TableKind:
-    """Return the kind that a catalog has a code for: PostgreSQL's ``relkind``, MariaDB's and SQLite's type."""
+    """Return the kind for a catalog's code: PostgreSQL's ``relkind``, or the type in MariaDB and SQLite."""
     kind = _KINDS.get(code, TableKind.TABLE)
     return _TEMPORARY.get(kind, kind) if temporary else kind
 
 
 def views(inspector: Inspector, schema: str | None) -> dict[str, TableKind]:
-    """Return the views and temporary tables of a dialect that ``kinds_of`` does not know."""
+    """Return the views and temporary tables in a dialect that ``kinds_of`` does not support."""
     kinds: dict[str, TableKind] = {}
     for method, kind in (
         (inspector.get_view_names, TableKind.VIEW),

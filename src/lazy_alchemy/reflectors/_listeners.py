@@ -1,7 +1,7 @@
-"""Listeners for SQLAlchemy's "column_reflect" event, which GeoAlchemy2 has and anybody may have.
+"""Listeners for SQLAlchemy's "column_reflect" event, which users and libraries such as GeoAlchemy2 register.
 
-SQLAlchemy calls them while it makes a Table. We call them while the database is read, because they may ask it things,
-and keep what they make of a column.
+SQLAlchemy calls them while it creates a Table. We call them while the database is being read, because they may query
+it, and store the resulting columns.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["apply_listeners"]
 
 _ANY = Table("any", MetaData())
-"""A table for asking whether there are listeners: those of all tables are those of any."""
+"""Any table, to find out whether there are listeners for all tables."""
 
 
 def apply_listeners(connection: Connection, infos: Mapping[str, TableInfo]) -> Mapping[str, TableInfo]:
-    """Return ``infos`` with what listeners for "column_reflect" make of the columns; the round trips are theirs.
+    """Return ``infos`` with the columns as changed by "column_reflect" listeners. Round trips: those of the listeners.
 
-    Those are asked that listen to all tables (``event.listen(Table, "column_reflect", ...)``). One that listens to a
-    MetaData listens to another one than ours.
+    Only listeners for all tables are called (``event.listen(Table, "column_reflect", ...)``). A listener for one
+    MetaData is not, because it is never for ours.
 
     Raises:
-        ReflectionError: A listener has renamed a column, or put something into it that is not plain data.
+        ReflectionError: A listener renamed a column, or set a value that is not plain data.
     """
     if not (_ANY.dispatch.column_reflect or _ANY.metadata.dispatch.column_reflect):
         return infos
@@ -47,7 +47,7 @@ def apply_listeners(connection: Connection, infos: Mapping[str, TableInfo]) -> M
         key = info.primary_key.columns if info.primary_key is not None else ()
         for column in info.columns:
             facts = _facts(column)
-            if connection.dialect.name == "sqlite":  # it alone says so of columns: the place in the key, from 1
+            if connection.dialect.name == "sqlite":  # only SQLite reports it: the position in the key, from 1
                 facts["primary_key"] = key.index(column.name) + 1 if column.name in key else 0
             table.metadata.dispatch.column_reflect(inspector, table, facts)
             table.dispatch.column_reflect(inspector, table, facts)
@@ -55,15 +55,15 @@ def apply_listeners(connection: Connection, infos: Mapping[str, TableInfo]) -> M
                 columns.append(_column(column, facts))
             except TypeError as error:
                 raise ReflectionError(
-                    f"A listener for column_reflect has made of column {column.name!r} of table {name!r} something "
-                    f"that cannot be kept: {error}"
+                    f"A listener for column_reflect changed column {column.name!r} of table {name!r} in a way that is "
+                    f"not supported: {error}"
                 ) from error
         changed[name] = replace(info, columns=tuple(columns))
     return changed
 
 
-def _facts(column: ColumnInfo) -> dict[str, Any]:  # Any: listeners put in what they like
-    """Return what the Inspector says of a column."""
+def _facts(column: ColumnInfo) -> dict[str, Any]:  # Any: listeners may set any values
+    """Return a column in the form that SQLAlchemy's Inspector returns."""
     facts: dict[str, Any] = {
         "name": column.name,
         "type": column.type.build(),
@@ -85,10 +85,10 @@ def _facts(column: ColumnInfo) -> dict[str, Any]:  # Any: listeners put in what 
 
 
 def _column(column: ColumnInfo, facts: dict[str, Any]) -> ColumnInfo:
-    """Return what ``facts`` say, once listeners have heard of them.
+    """Return the column that ``facts`` describe, after the listeners were called.
 
     Raises:
-        TypeError: They cannot be kept.
+        TypeError: The column is renamed, or a value is not plain data.
     """
     if facts["name"] != column.name:
         raise TypeError(f'it is renamed to {facts["name"]!r}; set column_info["key"] for another name in Python')

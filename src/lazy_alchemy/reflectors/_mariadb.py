@@ -1,4 +1,4 @@
-"""What ``SHOW CREATE TABLE`` of MariaDB and MySQL says and SQLAlchemy does not pass on."""
+"""Details in the output of ``SHOW CREATE TABLE`` of MariaDB and MySQL that SQLAlchemy does not return."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Definitions"]
 
 
 class Definitions(ConnectionProxy):
-    """Hears what the database answers when SQLAlchemy asks for definitions; a table costs no statement but that one."""
+    """Records the definitions that SQLAlchemy reads, so that a table needs only one statement."""
 
     __slots__ = ("_definitions",)
 
     def __init__(self, connection: Connection) -> None:
-        """Listen to ``connection``."""
+        """Create a proxy for ``connection``."""
         super().__init__(connection)
         self._definitions: dict[str, _Definition] = {}
 
     # Any: see ConnectionProxy
     def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
-        """Have the database execute ``statement``, and hear the answer if it is a definition."""
+        """Execute ``statement``, and record the result if it is a definition."""
         result = super().exec_driver_sql(statement, parameters, execution_options)
         if not statement.startswith(_SHOW):
             return result
@@ -36,15 +36,15 @@ class Definitions(ConnectionProxy):
         return result_of(columns, rows)
 
     def shown(self, name: str, schema: str | None) -> bool:
-        """Return whether the database showed a definition of ``name``: it exists, be it readable or not."""
+        """Return whether the database returned a definition of ``name``: it exists, even if it cannot be read."""
         return self._statement(name, schema) in self._definitions
 
     def kind(self, name: str, schema: str | None) -> TableKind | None:
-        """Return what ``name`` is; None where that is not certain."""
+        """Return the kind of ``name``; None if it is not certain."""
         return self._definitions.get(self._statement(name, schema), _UNKNOWN).kind
 
     def lacking(self, name: str, schema: str | None) -> Collection[str]:
-        """Return the words of SQL that ``name`` certainly does without, and so what need not be read of it."""
+        """Return the SQL keywords that the definition of ``name`` certainly lacks, so these facts need not be read."""
         return self._definitions.get(self._statement(name, schema), _UNKNOWN).lacking
 
     def _statement(self, name: str, schema: str | None) -> str:
@@ -62,7 +62,7 @@ class _Definition(NamedTuple):
         lacking = [word for word in ("CHECK", "COMMENT", "REFERENCES", "UNIQUE") if word not in text]
         if len(row) > _COLUMNS_OF_A_TABLE:
             return cls(TableKind.VIEW, lacking)
-        # CREATE TEMPORARY TABLE is also what a table of information_schema is shown as.
+        # The tables of information_schema are shown as CREATE TEMPORARY TABLE, too.
         return cls(TableKind.TABLE if text.startswith("CREATE TABLE ") else None, lacking)
 
 

@@ -1,7 +1,7 @@
-"""What stands between SQLAlchemy and the database while SQLAlchemy reads tables.
+"""A proxy for the connection through which SQLAlchemy reads tables.
 
-SQLAlchemy knows what to make of what a database says. It asks for it statement by statement, through a connection;
-whoever stands in for the connection hears what is asked, and may know the answer.
+SQLAlchemy knows how to interpret a database's answers, but queries it statement by statement. The proxy sees every
+statement, and may answer it itself.
 """
 
 from __future__ import annotations
@@ -23,44 +23,46 @@ __all__ = ["ConnectionProxy", "result_of"]
 
 
 class ConnectionProxy(Connection):
-    """A connection in the very state of another one, whose subclasses hear or answer what the driver is to execute.
+    """A connection that shares its state with another one. Subclasses record or answer statements for the driver.
 
-    It is to be used in the other one's place for a while: where it begins a transaction, the other one is in it.
+    It temporarily replaces the other connection: a transaction that one of them begins is the other's too.
     """
 
-    # What a subclass has of its own is in slots, as the rest is the other connection's.
+    # Its own attributes are in slots, because its __dict__ is the other connection's.
     __slots__ = ("_cache", "_connection")
 
     def __init__(self, connection: Connection) -> None:
-        """Stand in for ``connection``."""
+        """Create a proxy for ``connection``."""
         self.__dict__ = connection.__dict__
         self._connection = connection
-        self._cache: dict[object, object] = {}  # the dialect keeps in it what it needs more than once
+        self._cache: dict[object, object] = {}  # the dialect's cache of what it needs more than once
 
-    # Any: parameters as in Connection; and a CursorResult, or a Result that has the same rows and no cursor.
+    # Any: parameters as in Connection; returns a CursorResult, or a Result with the same rows but without a cursor.
     def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
-        """Have the database execute ``statement``."""
+        """Execute ``statement`` in the database."""
         return self._connection.exec_driver_sql(statement, parameters, execution_options)
 
-    # Any: of the dialect's methods each returns something else, which whoever names one knows.
+    # Any: each of the dialect's methods returns another type; the caller knows which.
     def facts(self, fact: str, names: Iterable[str], schema: str | None) -> dict[tuple[str | None, str], Any]:
-        """Return what the dialect's ``get_{fact}`` says of each of ``names`` that it can read, at its round trips.
+        """Return the results of the dialect's ``get_{fact}`` for those of ``names`` that it can read.
+
+        Round trips: those of the dialect.
 
         Raises:
-            NotImplementedError: The dialect does not know such facts.
+            NotImplementedError: The dialect does not support this fact.
         """
         read: Callable[..., Any] = getattr(self.dialect, f"get_{fact}")
         found: dict[tuple[str | None, str], Any] = {}
         for name in names:
             try:
                 found[schema, name] = read(self, name, schema=schema, info_cache=self._cache)
-            except (NoSuchTableError, UnreflectableTableError):  # noqa: PERF203 - each has its own
+            except (NoSuchTableError, UnreflectableTableError):  # noqa: PERF203 - one failure must not prevent the others
                 continue
         return found
 
 
-def result_of(columns: tuple[str, ...], rows: Iterable[Sequence[object]]) -> Result[Any]:  # Any: rows of whatever type
-    """Return what a connection returns for a statement that gives ``rows``."""
+def result_of(columns: tuple[str, ...], rows: Iterable[Sequence[object]]) -> Result[Any]:  # Any: rows of any type
+    """Return the Result of a statement that returns ``rows``."""
     return IteratorResult(_metadata(columns), iter(rows))
 
 

@@ -1,6 +1,6 @@
-"""What SQLite says of any number of tables, asked with one statement instead of about ten a table.
+"""Reads any number of SQLite tables with one statement, instead of about ten per table.
 
-SQLAlchemy's dialect makes of it what it always does: when it asks SQLite, it gets these answers.
+SQLAlchemy's dialect interprets the results as usual: its own queries are answered from them.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ if TYPE_CHECKING:
 __all__ = ["ROW_NUMBER", "SQLiteAnswers"]
 
 ROW_NUMBER = "ROW NUMBER"
-"""Stands among the words that a definition does without for a primary key that SQLite numbers."""
+"""An entry in ``lacking`` for a table whose primary key SQLite does not number automatically."""
 
-_Row: TypeAlias = tuple[Any, ...]  # Any: its columns are a query's, which is text
+_Row: TypeAlias = tuple[Any, ...]  # Any: the types of the columns are not known, because the query is text
 _Found: TypeAlias = dict[str, defaultdict[tuple[str, str], list[_Row]]]
 """Rows by part of the query, place (a schema), and name as the catalog spells it."""
 
 
 class SQLiteAnswers(ConnectionProxy):
-    """Has asked SQLite for all there is about some names, and answers with it.
+    """Reads all facts about some names from SQLite, then answers SQLAlchemy's queries from them.
 
     Attributes:
-        kinds: What each of the names is, of those that exist; a temporary table or view hides another of its name.
-        lacking: By name, the words of SQL that its definition certainly does without, and so what need not be read.
+        kinds: The kinds of those names that exist; a temporary table or view hides another one of the same name.
+        lacking: By name, the SQL keywords that are certainly not in the definition, so they need not be looked for.
     """
 
     __slots__ = ("_definitions", "_places", "_pragmas", "_quote", "kinds", "lacking")
 
     def __init__(self, connection: Connection, names: Sequence[str], schema: str | None) -> None:
-        """Ask ``connection``; one statement for each 500 of ``names``.
+        """Read the facts through ``connection``, with one statement for every 500 of ``names``.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: SQLite cannot be asked, is older than 3.26, or one of them is a broken view.
+            sqlalchemy.exc.DBAPIError: SQLite cannot be read, is older than 3.26, or one of the names is a broken view.
         """
         super().__init__(connection)
         self.kinds: dict[str, TableKind] = {}
         self.lacking: dict[str, set[str]] = {}
         self._quote = connection.dialect.identifier_preparer.quote_identifier
-        self._places = ("main", "temp") if schema is None else (schema,)  # in a temporary one is what hides
+        self._places = ("main", "temp") if schema is None else (schema,)  # "temp" may hide names in "main"
         self._pragmas: dict[str, tuple[tuple[str, ...], list[_Row]]] = {}
         self._definitions: dict[tuple[bool, object], list[_Row]] = {}
-        for start in range(0, len(names), _AT_ONCE):
-            self._ask(names[start : start + _AT_ONCE])
+        for start in range(0, len(names), _BATCH_SIZE):
+            self._read(names[start : start + _BATCH_SIZE])
 
     # Any: see ConnectionProxy
     def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
-        """Answer ``statement`` if it asks for what is known, else have the database execute it."""
+        """Answer ``statement`` from the facts already read, or else execute it in the database."""
         if statement in self._pragmas:
             return result_of(*self._pragmas[statement])
         if statement.startswith("SELECT sql FROM"):
@@ -67,9 +67,9 @@ class SQLiteAnswers(ConnectionProxy):
                 return result_of(("sql",), rows)
         return super().exec_driver_sql(statement, parameters, execution_options)
 
-    def _ask(self, names: Sequence[str]) -> None:
+    def _read(self, names: Sequence[str]) -> None:
         found: _Found = {part: defaultdict(list) for part in _PARTS}
-        # The driver's own parameters: SQLAlchemy's would cost more than the statement. SQLite itself understands "?".
+        # With the driver's own parameters, because SQLAlchemy's take longer than the statement; SQLite supports "?".
         query = _query(tuple((place, self._quote(place)) for place in self._places), len(names))
         for part, place, of, *facts in self._connection.exec_driver_sql(query, tuple(names)).all():
             found[part][place, of].append(tuple(facts[: len(_PARTS[part].columns)]))
@@ -78,13 +78,13 @@ class SQLiteAnswers(ConnectionProxy):
         for name in names:
             for place in self._places:
                 known = spelled.get((place, ascii_lower(name)))
-                self._know("foreign_key_list", place, name, found["foreign_key_list"][place, known or name])
-                self._know("index_list", place, name, found["index_list"][place, known or name])
+                self._add_answer("foreign_key_list", place, name, found["foreign_key_list"][place, known or name])
+                self._add_answer("index_list", place, name, found["index_list"][place, known or name])
                 if known is not None:
                     type_, sql = found["name"][place, known][0]
                     self.kinds[name] = kind_of(type_, place.lower() == "temp")
                     self.lacking[name] = _lacking(sql, {row[3] for row in found["index_list"][place, known]})
-        # SQLAlchemy also looks at tables whose primary key a foreign key refers to without naming its columns.
+        # SQLAlchemy also reads tables whose primary key a foreign key refers to without naming its columns.
         referred = (key[2] for keys in found["foreign_key_list"].values() for key in keys if not key[4])
         for name in {*names, *referred}:
             defined = [row[1:] for place in self._places for row in found["name"].get((place, name), ())]
@@ -92,35 +92,35 @@ class SQLiteAnswers(ConnectionProxy):
             for place in self._places:
                 known = spelled.get((place, ascii_lower(name)), name)
                 columns = found["table_xinfo"][place, known]
-                self._know("table_xinfo", place, name, columns)
-                self._know("table_info", place, name, [column[:-1] for column in columns if not column[-1]])
+                self._add_answer("table_xinfo", place, name, columns)
+                self._add_answer("table_info", place, name, [column[:-1] for column in columns if not column[-1]])
         self._pragmas["PRAGMA database_list"] = (_PARTS["database_list"].columns, found["database_list"]["", ""])
         for (place, index), rows in found["index_info"].items():
-            self._know("index_info", place, index, rows)
+            self._add_answer("index_info", place, index, rows)
         for (place, index), rows in found["index"].items():
-            if place == self._places[0]:  # SQLAlchemy does not look for temporary ones, unless it is told to
+            if place == self._places[0]:  # SQLAlchemy only looks for temporary ones in an explicit schema "temp"
                 self._definitions[True, (index,)] = rows
 
-    def _know(self, pragma: str, place: str, name: str, rows: list[_Row]) -> None:
-        # As SQLAlchemy quotes them: "main" and "temp" are not quoted where no schema was asked for.
+    def _add_answer(self, pragma: str, place: str, name: str, rows: list[_Row]) -> None:
+        # As in SQLAlchemy, "main" and "temp" are not quoted if no schema was passed.
         prefix = place if len(self._places) > 1 else self._quote(place)
         columns = _PARTS[pragma].columns if pragma in _PARTS else _PARTS["table_xinfo"].columns[:-1]
         self._pragmas[f"PRAGMA {prefix}.{pragma}({self._quote(name)})"] = (columns, rows)
 
 
-_AT_ONCE = 500  # names: SQLite has bounds on parameters, as low as 999 before version 3.32 ("Limits In SQLite")
+_BATCH_SIZE = 500  # names: SQLite limits the number of parameters, before 3.32 to 999 ("Limits In SQLite")
 
 _CATALOG = "SELECT name, type, tbl_name, sql, '{}' AS place FROM {}.sqlite_master"
 
 
 class _Part(NamedTuple):
-    """A part of the query: the columns of its rows, and where they come from; "n" has what they are about."""
+    """A part of the query: the columns of its rows, and the FROM clause, in which "n" has their names and places."""
 
     columns: tuple[str, ...]
     source: str
 
     def select(self, name: str) -> str:
-        """Return the part as SQL, whose rows are as wide as those of all other parts."""
+        """Return the part as SQL. The rows of all parts have the same number of columns."""
         facts = [f'{"p" if " AS p" in self.source else "n"}."{column}"' for column in self.columns]
         facts += ["NULL"] * (_WIDEST - len(facts))
         return f"SELECT '{name}', n.place, n.name, {', '.join(facts)} FROM {self.source}"  # noqa: S608 - constants
@@ -128,8 +128,8 @@ class _Part(NamedTuple):
 
 _WIDEST = 8
 
-# Pragmas are tables as well ("PRAGMA functions"). With a comma instead of CROSS JOIN, SQLite may ask a pragma before it
-# knows what about, and find nothing.
+# Pragmas are available as table-valued functions ("PRAGMA functions"). With a comma instead of CROSS JOIN, SQLite may
+# evaluate a pragma before it has the arguments, and find nothing.
 _PARTS = {
     "name": _Part(("type", "sql"), "named AS n"),
     "index": _Part(("sql",), "asked AS n WHERE n.type = 'index'"),
@@ -155,8 +155,8 @@ _PARTS = {
     ),
 }
 
-# "asked" is the names and their indexes; "named" is these names and the tables whose primary key they refer to without
-# naming its columns.
+# "asked" has the tables and views of these names, and their indexes. "named" has these tables and views, and the tables
+# whose primary key they refer to without naming its columns.
 _QUERY = """
 WITH asked AS (
     SELECT * FROM ({catalog}) WHERE tbl_name COLLATE NOCASE IN ({marks}) AND type IN ('table', 'view', 'index')
@@ -175,20 +175,20 @@ named AS (
 
 @lru_cache(maxsize=64)
 def _query(schemas: tuple[tuple[str, str], ...], names: int) -> str:
-    """Return the query for so many names in ``schemas``, each as it is and quoted."""
+    """Return the query for a number of names in ``schemas``, each of which is a pair: unquoted and quoted."""
     catalog = " UNION ALL ".join(_CATALOG.format(schema.replace("'", "''"), quoted) for schema, quoted in schemas)
     parts = " UNION ALL ".join(part.select(name) for name, part in _PARTS.items())
     return _QUERY.format(catalog=catalog, marks=", ".join("?" * names), parts=parts)
 
 
 def _lacking(definition: str | None, origins: Collection[str]) -> set[str]:
-    # A keyword has one spelling but for the case of its letters; one in a comment or a name only costs time.
+    # Keywords have only one spelling, apart from case; finding one in a comment or a name only costs time.
     upper = (definition or "").upper()
     lacking = {word for word in ("REFERENCES", "UNIQUE", "CHECK") if word not in upper}
     if not _NAMED_KEY.search(upper):
         lacking.add("CONSTRAINT PRIMARY KEY")
-    # "c" stands among the origins for CREATE INDEX. "pk" does for a primary key that has an index of its own: it has
-    # one unless it is another name of the row's number, which SQLite gives ("ROWIDs and the INTEGER PRIMARY KEY").
+    # The origin "c" means CREATE INDEX. "pk" means that the primary key has its own index, which it has unless it is an
+    # alias of the rowid, which SQLite assigns ("ROWIDs and the INTEGER PRIMARY KEY").
     if "pk" in origins:
         lacking.add(ROW_NUMBER)
     return lacking if "c" in origins else lacking | {"INDEX"}

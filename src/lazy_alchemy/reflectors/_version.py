@@ -1,4 +1,4 @@
-"""Which SQLAlchemy this is, for what it reflects differently from one line to the next."""
+"""The version of SQLAlchemy, on which some reflected details depend."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ import sqlalchemy
 __all__ = ["NEWER_LINE"]
 
 NEWER_LINE = tuple(int(part) for part in sqlalchemy.__version__.split(".")[:2]) >= (2, 1)
-"""Whether it is 2.1 or later, which reflects what 2.0 does not: options of tables, invalid indexes and more."""
+"""Whether it is 2.1 or later, which reflects more than 2.0: table options, invalid indexes and other details."""

@@ -1,7 +1,7 @@
 """The reflector for any dialect, through SQLAlchemy's public Inspector.
 
-What it returns leads to the tables that SQLAlchemy itself would reflect with ``resolve_fks=False``, and it costs the
-same round trips, plus one where it does not know what kind a name is.
+Its TableInfos result in the same tables that SQLAlchemy would reflect with ``resolve_fks=False``, at the cost of the
+same round trips, plus one to find out the kinds of names where necessary.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ __all__ = ["InspectorReflector"]
 class InspectorReflector:
     """A ``Reflector`` for any dialect that SQLAlchemy can inspect.
 
-    Round trips: on PostgreSQL 12 for any number of names, one more where there are enums and two more for domains; on
-    MariaDB and MySQL one a table and two a view, and two more for temporary tables; on SQLite one for 500 names;
-    elsewhere what the dialect's ``get_multi_*`` methods need, and what tells views from tables. Read with many
-    statements, a table of PostgreSQL that others change meanwhile may come out half old and half new:
-    ``PostgresReflector`` needs one.
+    Round trips: on PostgreSQL twelve for any number of names, one more for enums and two more for domains; on
+    MariaDB and MySQL one per table, two per view, and two more for temporary tables; on SQLite one per 500 names;
+    elsewhere those of the dialect's ``get_multi_*`` methods, and those needed to distinguish views from tables. On
+    PostgreSQL, a table that is changed while these statements run may be returned partly old and partly new;
+    ``PostgresReflector`` reads with a single statement.
     """
 
     def reflect(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, TableInfo]:
         """Return a TableInfo for each of ``names`` that exists, reading all of them in one batch.
 
         Raises:
-            ReflectionError: One of them exists and cannot be read (a view whose table is gone).
-            sqlalchemy.exc.SQLAlchemyError: The database cannot be asked.
+            ReflectionError: One of them exists but cannot be read (a view whose table was dropped).
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
         """
         dialect = connection.dialect.name
         wanted = [name for name in dict.fromkeys(names) if can_exist(name, dialect)]
@@ -92,14 +92,14 @@ class InspectorReflector:
         connection: Connection,
         names: Collection[str],
         *,
-        schema: str | None,  # noqa: ARG002 - it makes no difference
+        schema: str | None,  # noqa: ARG002 - part of the protocol, but not needed
     ) -> Collection[str]:
-        """Return those of ``names`` that the open transaction of ``connection`` may have made or changed.
+        """Return those of ``names`` that the open transaction of ``connection`` may have created or changed.
 
         On MariaDB and MySQL none: a statement that changes a schema commits (MariaDB Knowledge Base, "SQL statements
-        that cause an implicit commit"). On PostgreSQL all of them, once the transaction has changed anything but
-        rows of tables, or where it reads from a snapshot older than the statement; one round trip. On SQLite all of
-        them, once the transaction has written. Elsewhere all of them.
+        that cause an implicit commit"). On PostgreSQL all of them, if the transaction has changed anything but rows of
+        tables, or reads from a snapshot older than the statement; one round trip. On SQLite all of them, if the
+        transaction has written. Elsewhere all of them.
         """
         dialect = connection.dialect.name
         if dialect in MYSQL:
@@ -111,11 +111,11 @@ class InspectorReflector:
         return list(names)
 
     def diverted(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Collection[str]:
-        """Return those of ``names`` that ``connection`` may find elsewhere than another connection of its engine does.
+        """Return those of ``names`` that ``connection`` may find elsewhere than the engine's other connections do.
 
-        With ``schema=None`` that is everything, once ``USE`` (MariaDB, MySQL) has left the engine's default database;
-        on PostgreSQL what is not in the engine's default schema, once ``SET search_path`` was said. One round trip
-        there, none elsewhere.
+        That is only possible with ``schema=None``: on MariaDB and MySQL for all names, after ``USE`` selected another
+        database than the engine's default; on PostgreSQL for those that are not in the engine's default schema, after
+        ``SET search_path``. One round trip on these, none elsewhere.
         """
         dialect = connection.dialect.name
         if schema is not None or dialect not in (*MYSQL, "postgresql"):
@@ -130,11 +130,10 @@ class InspectorReflector:
         return f"{type(self).__name__}()"
 
 
-# Whether the transaction may have changed what is read of any table: an enum, a domain or a referred table changes what
-# is read of others. Statements that do it take a lock on the relation or object that is stronger than what inserts and
-# updates take, and hold it to the end (PostgreSQL manual, "13.3.1. Table-Level Locks"), but for some on types and
-# comments: these leave rows in the catalogs that are no older than the transaction. And a snapshot may be older than
-# what others have committed.
+# Whether the transaction may have changed what is reflected of any table; enums, domains and referred tables affect
+# others, too. Statements that do so take a stronger lock on the relation or object than inserts and updates, and hold
+# it until the end (PostgreSQL manual, "13.3.1. Table-Level Locks"), except for some on types and comments, which leave
+# catalog rows that are no older than the transaction. Besides, a snapshot may be older than what others have committed.
 _UNCOMMITTED = text("""
     WITH own AS (
         SELECT pg_catalog.age(CAST(CAST(pg_catalog.txid_current_if_assigned() % 4294967296 AS text) AS xid)) AS age
@@ -153,8 +152,8 @@ _UNCOMMITTED = text("""
 """)
 
 
-# What an unqualified name finds in the engine's default schema it finds on every connection; what it finds further on,
-# along a search path that was set in this session, perhaps on this one only.
+# A name that is found in the engine's default schema is found there on every connection; one that is found elsewhere,
+# along a search path that was set in this session, may be found on this connection only.
 _DIVERTED = text("""
     SELECT c.relname
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -165,16 +164,16 @@ _DIVERTED = text("""
 
 
 def _unqualified(info: TableInfo, kind: TableKind) -> TableInfo:
-    """Return a table of SQLite's schema "temp" as one that is reached without a schema."""
+    """Return a table of SQLite's schema "temp" as one without a schema."""
     keys = tuple(replace(key, referred_schema=None) for key in info.foreign_keys)
     return replace(info, schema=None, kind=kind, foreign_keys=keys)
 
 
 def _reflect_sqlite(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
-    """Return what SQLite says of the ``wanted`` names; one statement.
+    """Return the TableInfos of the ``wanted`` names in SQLite; one statement.
 
     Raises:
-        ReflectionError: One is a view that is broken.
+        ReflectionError: One of them is a broken view.
     """
     proxy = ConnectionProxy(connection)
     lacking: Mapping[str, Collection[str]] = {}
@@ -184,11 +183,11 @@ def _reflect_sqlite(connection: Connection, wanted: list[str], schema: str | Non
     except DBAPIError as error:
         if is_locked(error):
             raise
-        kinds = kinds_of(connection, wanted, schema) or {}  # raises if it is not for one of them that SQLite failed
+        kinds = kinds_of(connection, wanted, schema) or {}  # raises if the cause is not one of the names
         for name in kinds:
             _raise_if_unreadable(connection, name, schema)
     found: dict[str, TableInfo] = {}
-    # SQLAlchemy prefers the tables that temporary ones hide; SQL does not.
+    # For SQLAlchemy "main" takes precedence over "temp"; in SQL it is the reverse.
     temporary = [name for name, kind in kinds.items() if kind.is_temporary and schema is None]
     if temporary:
         hiding = _reflect_sqlite(connection, temporary, "temp")
@@ -199,14 +198,14 @@ def _reflect_sqlite(connection: Connection, wanted: list[str], schema: str | Non
 
 
 class _DeniedError(Exception):
-    """The user may not see the definition of some name, which may be because there is none."""
+    """The user has no permission to see the definition of a name, which may not even exist."""
 
 
 def _reflect_mysql(connection: Connection, wanted: list[str], schema: str | None) -> dict[str, TableInfo]:
-    """Return what MariaDB or MySQL shows of the ``wanted`` names; one round trip each, and another for a view.
+    """Return the TableInfos of the ``wanted`` names in MariaDB or MySQL; one round trip each, two for a view.
 
     Raises:
-        _DeniedError: Some may not be seen.
+        _DeniedError: The user has no permission to see some of them.
     """
     try:
         definitions = Definitions(connection)
@@ -224,10 +223,10 @@ def _reflect_mysql(connection: Connection, wanted: list[str], schema: str | None
 
 
 def _tables(facts: Batch, connection: Connection, kinds: Mapping[str, TableKind]) -> dict[str, TableInfo]:
-    """Return the tables of which there are ``facts``.
+    """Return the TableInfos of the names in ``facts``.
 
     Raises:
-        ReflectionError: One of ``kinds`` exists and cannot be read.
+        ReflectionError: A name in ``kinds`` exists but cannot be read.
     """
     for name in facts.unread:
         if name in kinds:
@@ -240,7 +239,7 @@ _DENIED = (1044, 1142)
 
 
 def _inspected(inspector: Inspector) -> Ask:
-    """Return what asks ``inspector`` about any number of names at once."""
+    """Return a function that reads facts of any number of names at once through ``inspector``."""
 
     def ask(fact: str, names: list[str], schema: str | None) -> Facts[Any]:  # Any: see Ask
         read: Callable[..., Facts[Any]] = getattr(inspector, f"get_multi_{fact}")
@@ -250,10 +249,10 @@ def _inspected(inspector: Inspector) -> Ask:
 
 
 def _raise_if_unreadable(connection: Connection, name: str, schema: str | None) -> None:
-    """Raise what the database says against a name that it was not possible to read, unless it does not exist."""
+    """Raise the database's error about a name that could not be read, unless it does not exist."""
     try:
         inspect(connection).get_columns(name, schema)
     except NoSuchTableError:
         return
     except SQLAlchemyError as error:
-        raise ReflectionError(f"{name!r} exists and cannot be read: {error}") from error
+        raise ReflectionError(f"{name!r} exists but cannot be read: {error}") from error

@@ -1,6 +1,6 @@
 """The reflector for PostgreSQL, which reads any number of tables in one round trip.
 
-What it returns equals what the InspectorReflector returns. What is not certain, it leaves to that one.
+It returns the same TableInfos as the InspectorReflector, and leaves the cases in which it might not to that one.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class PostgresReflector(InspectorReflector):
     """A ``Reflector`` for PostgreSQL 12 and later, with any driver.
 
     ``reflect``, ``list_names``, ``fingerprints`` and ``uncommitted`` take one round trip each, for any number of names.
-    The rows of the catalogs are of one moment: a table that is replaced or altered meanwhile is the one before or the
-    one after. Where PostgreSQL's functions have already seen a later state than the rows, it reads again.
+    All catalog rows come from one snapshot: a table that is replaced or altered meanwhile is returned either as it was
+    before or as it is after. If PostgreSQL's functions have already seen a later state than the rows, it reads again.
 
-    It leaves to the ``InspectorReflector``, at the cost of that one's round trips:
+    It leaves these to the ``InspectorReflector``, at the cost of that one's round trips:
 
-    - dialects that are not SQLAlchemy's own for PostgreSQL (CockroachDB, Redshift) or that read catalogs their own way,
-      and servers older than PostgreSQL 12;
-    - tables of which SQLAlchemy may read out of text something else than the catalogs say (a foreign key of a column
-      whose name has a comma in it), and types that a third party registered and that decorate others;
+    - dialects other than SQLAlchemy's own for PostgreSQL (CockroachDB, Redshift) or that read the catalogs in their own
+      way, and servers older than PostgreSQL 12;
+    - tables that SQLAlchemy, which parses text, may reflect differently from the catalogs (a foreign key on a column
+      with a comma in its name), and third-party types that are registered with the dialect and are TypeDecorators;
     - servers that do not understand the statement.
     """
 
@@ -53,15 +53,15 @@ class PostgresReflector(InspectorReflector):
         """Return a TableInfo for each of ``names`` that exists; one round trip.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: The database cannot be asked.
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
         """
         return self._reflect(connection, names, schema, patient=True)
 
     def fingerprints(self, connection: Connection, names: Collection[str], *, schema: str | None) -> Mapping[str, str]:
         """Return the fingerprints of ``names``, at the cost of reflecting them; one round trip.
 
-        Whoever asks for them has the tables already. In autocommit a table that somebody else's transaction is changing
-        is therefore waited for for a second at most.
+        The caller already has the tables. In autocommit, it therefore waits for at most one second for a table that is
+        locked by another transaction.
         """
         infos = self._reflect(connection, names, schema, patient=not autocommits(connection))
         return {name: info.fingerprint for name, info in infos.items()}
@@ -85,12 +85,12 @@ class PostgresReflector(InspectorReflector):
             except DBAPIError as error:
                 if failure is not None:
                     break
-                if not _may_be_ours(error):
+                if not _is_statement_error(error):
                     raise
                 failure = error
                 continue
             if facts == before:
-                break  # the transaction goes on with its snapshot, however often it is asked
+                break  # the transaction keeps its snapshot, so reading again does not help
             uncertain, wanted = _tables(facts, wanted, schema, connection.dialect, found)
             left.extend(uncertain)
         left.extend(wanted)
@@ -103,19 +103,19 @@ class PostgresReflector(InspectorReflector):
         return found
 
     def autocommits(self, dialect: Dialect) -> bool:
-        """Return True: one statement needs no transaction, which would cost two round trips more."""
+        """Return True: one statement needs no transaction, which would cost two more round trips."""
         return _is_postgresql(dialect)
 
 
-# Another attempt follows only on another change of the schema, so this is a storm of them.
+# Each further attempt follows another change of the schema, so this limit is only reached if changes never stop.
 _ATTEMPTS = 50
 
 
 def _tables(
     facts: Facts, names: Collection[str], schema: str | None, dialect: Dialect, found: dict[str, TableInfo]
 ) -> tuple[list[str], list[str]]:
-    """Add the tables to ``found``; return the names that are for the Inspector, and those to be read again."""
-    # Any: classes by name, which SQLAlchemy does not declare on a Dialect
+    """Add the tables to ``found``; return the names to leave to the Inspector, and those to read again."""
+    # Any: type classes by name, an attribute that SQLAlchemy does not declare on Dialect
     ischema_names: Any = getattr(dialect, "ischema_names")  # noqa: B009
     tables = Tables(facts, TypesOf(facts, ischema_names), schema)
     uncertain: list[str] = []
@@ -134,8 +134,8 @@ def _tables(
     return uncertain, unsettled
 
 
-# What the InspectorReflector asks for through the dialect. A dialect that answers some of it in its own way has its
-# own idea of a table.
+# The methods of the dialect that the InspectorReflector uses. A dialect that overrides any of them may reflect tables
+# differently.
 _READ_BY_DIALECT = (
     "get_multi_columns",
     "get_multi_pk_constraint",
@@ -156,7 +156,7 @@ def _is_postgresql(dialect: Dialect) -> bool:
 
 
 def _class(dialect: object) -> type:
-    return type(dialect)  # to mypy a type[Dialect] has no hash
+    return type(dialect)  # mypy considers type[Dialect] unhashable
 
 
 @cache
@@ -166,6 +166,6 @@ def _reads_as_postgresql(class_: type) -> bool:
     )
 
 
-def _may_be_ours(error: DBAPIError) -> bool:
-    """Return whether the statement itself failed: something it was looking at is gone, or it is not understood."""
+def _is_statement_error(error: DBAPIError) -> bool:
+    """Return whether the statement itself failed: an object that it reads is gone, or it is not supported."""
     return str(error_code(error))[:2] in ("42", "XX", "0A")

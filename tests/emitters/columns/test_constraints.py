@@ -554,13 +554,13 @@ def test_a_column_without_a_type_is_not_unknown(sqlite_db: Database) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"types": {postgresql.INET(): str}}, r"INET\(\) .*give a SQLAlchemy type class"),
-        ({"types": {int: str}}, r"int'.*give a SQLAlchemy type class"),
+        ({"types": {postgresql.INET(): str}}, r"INET\(\) .*use a SQLAlchemy type class"),
+        ({"types": {int: str}}, r"int'.*use a SQLAlchemy type class"),
         ({"types": str}, r"types=<class 'str'> is not a mapping"),
-        ({"unknown": 5}, "unknown=5 cannot be called"),
-        ({"types": {"point": "no"}}, r"types: 'no', given to 'point', is no Python type.*such as str.*not its name"),
-        ({"types": {types.String: types.Text}}, r"types: <class .*TEXT.*given to <class .*String'>, is no Python type"),
-        ({"types": {"point": None}}, r"types: None, given to 'point', is no Python type"),
+        ({"unknown": 5}, "unknown=5 is not callable"),
+        ({"types": {"point": "no"}}, r"types: 'no', the value of 'point', is not a Python type.*such as str.*its name"),
+        ({"types": {types.String: types.Text}}, r"<class .*TEXT.*the value of <class .*String'>, is not a Python type"),
+        ({"types": {"point": None}}, r"types: None, the value of 'point', is not a Python type"),
     ],
 )
 @pytest.mark.parametrize("emitter", [PydanticEmitter, DataclassEmitter])
@@ -573,7 +573,7 @@ def test_a_bad_option_is_named(emitter: Any, options: dict[str, Any], message: s
 def test_a_bad_answer_is_named(places: Table) -> None:
     """So is what a function that is asked for a type answers."""
     for emitter in (PydanticEmitter, DataclassEmitter):
-        with pytest.raises(TypeError, match=r"unknown: 'no', given to column 'place' of table 'things', is no Python"):
+        with pytest.raises(TypeError, match=r"unknown: 'no', returned for column 'place' of table 'things', is not"):
             places.emit(emitter(unknown=lambda _: "no"))
 
 

@@ -661,12 +661,12 @@ def test_wrong_relationships(db: Database, lazy: LazyDB, kind: str) -> None:
     """What is no collection of tables of one accessor is refused with the remedy."""
     as_ = getattr(lazy.orders, KINDS[kind])
     for wrong, said in [
-        (True, r"takes the tables to relate, such as relationships=\[.*and not True"),
-        (lazy.users, r"and not the table 'users'"),
-        ("users", r"and not 'users'"),
-        (None, r"and not None"),
+        (True, r"takes the tables to relate, such as relationships=\[.*, not True"),
+        (lazy.users, r", not the table 'users'"),
+        ("users", r", not 'users'"),
+        (None, r", not None"),
         (["users"], r"'users' is not one of them"),
-        ([lazy.users.alias()], r"a Alias is not one of them"),
+        ([lazy.users.alias()], r"an instance of Alias is not one of them"),
     ]:
         with pytest.raises(ModelError, match=said):
             as_(relationships=wrong)
@@ -682,7 +682,7 @@ def test_wrong_relationships(db: Database, lazy: LazyDB, kind: str) -> None:
         as_(relationships=[plain])
     with pytest.raises(ModelError, match=r"'users' itself is not an accessor's table"):
         SQLModelEmitter(relationships=[lazy.users]).emit(plain)
-    with pytest.raises(ModelError, match=r"two databases.*same accessor"):
+    with pytest.raises(ModelError, match=r"different databases.*same accessor"):
         as_(relationships=[other.elsewhere])
     with pytest.raises(ModelError, match=r"two tables 'users'"):
         as_(relationships=[lazy.users, other.users])

@@ -1,1 +1,1 @@
-"""What a column's values may be: its annotations, limits and domains, and what its driver does with them."""
+"""The values that a column can hold: annotations, limits, domains, and the peculiarities of drivers."""

@@ -1,4 +1,4 @@
-"""From SQL types to what Pydantic validates, writes as JSON, and describes in a JSON schema."""
+"""The conversion of SQL types to annotated Python types, for validation, serialization and JSON schemas by Pydantic."""
 
 from __future__ import annotations
 
@@ -45,46 +45,46 @@ __all__ = ["Annotations"]
 
 @dataclass(frozen=True)
 class Annotations:
-    """The types of a model's fields, for one database and for one direction.
+    """The annotated types of a model's fields, for one database and one direction.
 
     Attributes:
-        map: Where their Python types come from.
-        limits: What the values are checked for.
+        map: The map of Python types.
+        limits: The limits to check values against.
     """
 
     map: TypeMap
     limits: Limits
-    # One for all columns of a type, which then are one definition in a JSON schema.
+    # One for all columns of a type, so that they share one definition in a JSON schema.
     _shared: dict[tuple[str, TypeInfo], Any] = field(
         default_factory=dict[tuple[str, TypeInfo], Any], repr=False, compare=False
     )
 
     def of_column(self, field: ModelField) -> Any:
-        """Return the type of a field, NULL left out, with all that Pydantic is to know of it."""
-        if field.given:
+        """Return the annotated type of a field, without None."""
+        if field.is_user_type:
             return Annotated[Any, AnyValue()] if field.python_type is Any else field.python_type
         return _annotated(self.of(field.type, field.python_type), self.limits.of_column(field.column))
 
     def of(self, type_: TypeEngine[Any], python: Any = None, *, in_domain: bool = False, in_array: bool = False) -> Any:
-        """Return the Python type of ``type_`` with all that Pydantic is to know of it.
+        """Return the annotated Python type of ``type_``.
 
         Args:
-            type_: A column's type, or that of the items of an array, a domain's base, a range's bounds.
-            python: Its Python type where the type itself does not say it.
-            in_domain: Whether it is a domain's base, whose values SQLAlchemy leaves as they are.
-            in_array: Whether it is of the items of an array, be it as a domain's base.
+            type_: The type of a column, of array items, of a range's bounds, or the base type of a domain.
+            python: Its Python type, if it does not follow from ``type_``.
+            in_domain: Whether it is the base type of a domain, whose values SQLAlchemy does not convert.
+            in_array: Whether it is the type of array items, or the base type of their domain.
         """
-        given = self.map.user_types.find(type_)
-        if given is not ...:
-            return given
+        user_type = self.map.user_types.find(type_)
+        if user_type is not ...:
+            return user_type
         if isinstance(type_, postgresql.DOMAIN):
             base = self.of(type_.data_type, in_domain=True, in_array=in_array)
-            if not self.limits.sent or self._is_given_by_user(type_.data_type):
+            if not self.limits.sent or self._is_user_type(type_.data_type):
                 return base
             unsent = not in_array and is_unsent(type_.data_type, self.limits.driver, in_domain=True)
             return Annotated[base, UNSENT] if unsent else narrowed(base, type_)
         if isinstance(type_, sqltypes.ARRAY):
-            # isinstance tells nothing of the item type.
+            # isinstance does not narrow the item type.
             array: sqltypes.ARRAY[Any] = type_  # pyright: ignore[reportUnknownVariableType]
             python = self._array(array, in_domain=in_domain)
             if self.limits.sent:
@@ -123,11 +123,11 @@ class Annotations:
             found = (*found, HstoreText())
         return _annotated(python, found)
 
-    def _is_given_by_user(self, type_: TypeEngine[Any]) -> bool:
-        """Return whether the user said what a domain's base is, so that nothing is to be added to it."""
+    def _is_user_type(self, type_: TypeEngine[Any]) -> bool:
+        """Return whether the user chose the Python type, or that of a domain's base; no annotations are then added."""
         if self.map.user_types.find(type_) is not ...:
             return True
-        return isinstance(type_, postgresql.DOMAIN) and self._is_given_by_user(type_.data_type)
+        return isinstance(type_, postgresql.DOMAIN) and self._is_user_type(type_.data_type)
 
     def _most_bytes(self, type_: TypeEngine[Any]) -> int | None:
         if self.limits.sent or self.limits.dialect == "mysql":
@@ -136,23 +136,23 @@ class Annotations:
 
     def _array(self, type_: sqltypes.ARRAY[Any], *, in_domain: bool) -> Any:
         item = self.of(type_.item_type, in_domain=in_domain, in_array=True)
-        checked = self.limits.sent and not self._is_given_by_user(type_.item_type)
+        checked = self.limits.sent and not self._is_user_type(type_.item_type)
         if checked:
             item = _annotated(item, item_checks(type_.item_type, self.limits.driver))
         if checked and is_unsent_array(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[list[Any], UNSENT_ARRAY]
         if self.limits.sent and has_flat_arrays(type_.item_type, self.limits.driver, in_domain=in_domain):
             return Annotated[types.GenericAlias(list, (item | None,)), FlatArray()]
-        if isinstance(base_of(type_.item_type), sqltypes.ARRAY):  # of lists, nobody knows which are the items
+        if isinstance(base_of(type_.item_type), sqltypes.ARRAY):  # nested lists may be dimensions or items
             return types.GenericAlias(list, (item if forbids_null(type_.item_type) else item | None,))
         if type_.dimensions is None:
             if self.map.python_type(type_.item_type) is Any or isinstance(type_.item_type, sqltypes.JSON):
                 # An item may itself be a list.
                 return _annotated(list[Any], (*self.limits.of(type_.item_type), *self.limits.of_lists()))
             null = not forbids_null(type_.item_type)
-            # Of these, the items in a domain are read or sent in another way.
+            # Items of these types are read or sent differently in a domain.
             separate = in_domain and isinstance(type_.item_type, (postgresql.HSTORE, AbstractRange))
-            name = f"{_word(type_.item_type)}_{'items' if separate else 'array'}"
+            name = f"{_schema_name(type_.item_type)}_{'items' if separate else 'array'}"
             return self._named(name, type_.item_type, list[Any], lambda name: NestedArray(item, name, null))
         item = item | None
         for _ in range(type_.dimensions):
@@ -160,19 +160,20 @@ class Annotations:
         return item
 
     def _range(self, type_: TypeEngine[Any], bound: TypeEngine[Any], *, many: bool) -> Any:
-        python: Any = MultiRange if many else postgresql.Range  # Any: generic in what is known now only
-        largest = self.limits.largest(type_)
-        return self._named(_word(type_), type_, python, lambda name: RangeOf(self.of(bound), name, many, largest))
+        python: Any = MultiRange if many else postgresql.Range  # Any: its type argument is only known at run time
+        largest = self.limits.largest_bound(type_)
+        name = _schema_name(type_)
+        return self._named(name, type_, python, lambda name: RangeOf(self.of(bound), name, many, largest))
 
     def _named(self, name: str, type_: TypeEngine[Any], python: Any, annotation: Callable[[str], object]) -> Any:
-        key = (name, TypeInfo.of(type_))  # BIT(3) and BIT VARYING(3) are spelt alike
+        key = (name, TypeInfo.of(type_))  # BIT(3) and BIT VARYING(3) have the same name
         if key not in self._shared:
             self._shared[key] = Annotated[python, annotation(name)]
         return self._shared[key]
 
 
-def _word(type_: TypeEngine[Any]) -> str:
-    """Spell a type as one word: ``VARCHAR_5``, ``mood``."""
+def _schema_name(type_: TypeEngine[Any]) -> str:
+    """Return a type's name as an identifier for the JSON schema: ``VARCHAR_5``, ``mood``."""
     name = getattr(type_, "name", None)
     text = name if isinstance(name, str) else spelling(type_).partition(" COLLATE ")[0]
     if isinstance(type_, (postgresql.BIT, postgresql.TIME, postgresql.TIMESTAMP, postgresql.INTERVAL)):

@@ -1,4 +1,4 @@
-"""What PostgreSQL's domains demand: the simple CHECK constraints, of bounds, lengths and lists of values."""
+"""The constraints of PostgreSQL's domains, as far as they are simple: bounds, lengths and lists of values."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["narrowed"]
 
-# As PostgreSQL writes an expression back, each part of an AND in parentheses: ((VALUE >= 1) AND (VALUE <= 10)).
-# In that of a domain over a domain, VALUE has a cast to what that is over.
+# PostgreSQL prints an expression with each operand of an AND in parentheses: ((VALUE >= 1) AND (VALUE <= 10)).
+# In a domain over a domain, VALUE is cast to the base type of the inner domain.
 _BOUND = re.compile(
     r"\(?\(?VALUE\)?(::(?P<cast>[\w ]+))? (?P<operator><=|>=|<|>) \(?'?(?P<number>-?\d+(\.\d+)?)'?\)?(::[\w ]+)?\)?"
 )
@@ -33,10 +33,10 @@ _LENGTH = re.compile(
 )
 _LABELS = re.compile(r"\(?\(?VALUE\)?(::[\w ]+)? = ANY \(\(?ARRAY\[(?P<labels>.+?)\]\)?(::[\w ]+(\[\])?)?\)\)?")
 _LABEL = re.compile(r"\(?'(?P<label>(?:[^'\\]|'')*)'(::[\w ]+)?\)?(::[\w ]+)?(, |$)")
-_WORDS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+_ARGUMENTS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _TIGHTER = {"lt": min, "le": min, "max_length": min, "gt": max, "ge": max, "min_length": max}
 
-# The casts that change no value of a type.
+# The casts that preserve all values of a type.
 _EXACT: tuple[tuple[type[TypeEngine[Any]], tuple[str | None, ...]], ...] = (
     (Integer, (None, "smallint", "integer", "bigint", "numeric")),
     (Float, (None, "double precision")),
@@ -44,21 +44,22 @@ _EXACT: tuple[tuple[type[TypeEngine[Any]], tuple[str | None, ...]], ...] = (
 )
 
 _Bound: TypeAlias = "tuple[str, int | Decimal]"
-"""An argument of Pydantic's ``Field`` by its name."""
+"""An argument of Pydantic's ``Field``: its name and value."""
 
 
 def narrowed(type_: Any, domain: DOMAIN) -> Any:
-    """Return ``type_`` with what ``domain`` demands of its values, as far as it can be said of a value alone.
+    """Return ``type_`` annotated with the constraints of ``domain``, as far as a value alone can be checked for them.
 
-    A CHECK of another form is left to the database: nothing is made of half of one. ``Any``: any type, which may have
-    annotations already; of its bounds and the domain's the narrower holds.
+    A CHECK of another form is left to the database as a whole: it is never enforced in part. ``Any``: any type. If it
+    is already annotated with bounds, the narrower of these and the domain's apply.
     """
     base, *annotations = get_args(type_) if get_origin(type_) is Annotated else (type_,)
-    limits = _demands(domain)
+    limits = _constraints_of(domain)
     checks = [limit for limit in limits if isinstance(limit, Check)]
     bounds = [limit for limit in limits if not isinstance(limit, Check)]
     if bounds:
-        # Pydantic applies bounds that stand before every function in its own words, and the last one of each kind.
+        # If bounds precede all functions, Pydantic checks them itself, with its own messages; it uses only the last one
+        # of each kind.
         fields = [one for one in annotations if isinstance(one, FieldInfo)]
         rest = [one for one in annotations if not isinstance(one, FieldInfo)]
         annotations = [*fields, Field(**_narrowest([*_bounds_of(fields), *bounds])), *rest]
@@ -69,20 +70,20 @@ def narrowed(type_: Any, domain: DOMAIN) -> Any:
 
 def _bounds_of(fields: list[FieldInfo]) -> Iterator[_Bound]:
     for item in (item for one in fields for item in one.metadata):
-        for word in _TIGHTER:
-            if (bound := getattr(item, word, None)) is not None:
-                yield word, bound
+        for argument in _TIGHTER:
+            if (bound := getattr(item, argument, None)) is not None:
+                yield argument, bound
 
 
 def _narrowest(bounds: list[_Bound]) -> dict[str, Any]:
-    """Return the tightest bound of each kind. ``Any``: of the arguments that they name."""
+    """Return the tightest bound of each kind. ``Any``: the type depends on the argument."""
     found: dict[str, Any] = {}
-    for word, bound in bounds:
-        found[word] = _TIGHTER[word](found[word], bound) if word in found else bound
+    for argument, bound in bounds:
+        found[argument] = _TIGHTER[argument](found[argument], bound) if argument in found else bound
     return found
 
 
-def _demands(domain: DOMAIN) -> list[_Bound | Check]:
+def _constraints_of(domain: DOMAIN) -> list[_Bound | Check]:
     check = getattr(domain, "check", None)
     if check is None:
         return []
@@ -91,7 +92,7 @@ def _demands(domain: DOMAIN) -> list[_Bound | Check]:
         expression = expression[1:-1]
     base = base_of(domain)
     if isinstance(base, CHAR):
-        return []  # blanks at its end do not count
+        return []  # trailing blanks are not significant
     if isinstance(base, String):
         found = [list(_part_of_text(part, base)) for part in expression.split(" AND ")]
     else:
@@ -103,19 +104,19 @@ def _part_of_number(part: str, base: TypeEngine[Any]) -> Iterator[_Bound | Check
     match = _BOUND.fullmatch(part)
     exact = next((casts for known, casts in _EXACT if isinstance(base, known)), ())
     if match and match["cast"] in exact:
-        number, word = Decimal(match["number"]), _WORDS[match["operator"]]
+        number, argument = Decimal(match["number"]), _ARGUMENTS[match["operator"]]
         if number == int(number):
-            yield word, int(number)
+            yield argument, int(number)
         elif isinstance(base, Integer):
-            yield ("le", math.floor(number)) if word in ("lt", "le") else ("ge", math.ceil(number))
+            yield ("le", math.floor(number)) if argument in ("lt", "le") else ("ge", math.ceil(number))
         else:
-            yield word, number
+            yield argument, number
 
 
 def _part_of_text(part: str, base: String) -> Iterator[_Bound | Check]:
     if match := _LENGTH.fullmatch(part):
         yield from _length(match["operator"], int(match["number"]))
-    elif not isinstance(base, CITEXT) and (match := _LABELS.fullmatch(part)):  # to CITEXT their case does not count
+    elif not isinstance(base, CITEXT) and (match := _LABELS.fullmatch(part)):  # CITEXT ignores case
         labels: list[str] = []
         rest = match["labels"]
         while rest and (label := _LABEL.match(rest)):
@@ -135,7 +136,7 @@ def _length(operator: str, number: int) -> Iterator[_Bound]:
 def _one_of(labels: frozenset[str]) -> Callable[[str], str]:
     def check(value: str) -> str:
         if value not in labels:
-            raise refusal("label", "Input should be one of the values that the column's domain permits")
+            raise refusal("label", "Input should be one of the values that the column's domain allows")
         return value
 
     return check

@@ -1,7 +1,7 @@
-"""What only one driver of PostgreSQL does: which values it does not send, sends or gives as text, or makes others of.
+"""The peculiarities of PostgreSQL's drivers: values that a driver cannot send, sends or returns as text, or changes.
 
-SQLAlchemy leaves the values of a domain to the driver, and the items of many arrays. Each fact is tested with psycopg,
-psycopg2, pg8000 and asyncpg. Where the driver is not known, it is None, and only what holds for all of them is said.
+SQLAlchemy leaves the values of domains and the items of many arrays to the driver. Each fact is tested with psycopg,
+psycopg2, pg8000 and asyncpg. If the driver is unknown, it is None, and only what is true of all of them applies.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class _Place(enum.Flag):
-    """Where values of a type stand."""
+    """Where values of a type occur."""
 
     COLUMN = enum.auto()
     DOMAIN = enum.auto()
@@ -53,7 +53,7 @@ _IN_DOMAINS = _DOMAIN | _ARRAY_OF_DOMAINS | _DOMAIN_OF_ARRAYS
 _IN_ARRAYS = _ARRAY | _ARRAY_OF_DOMAINS | _DOMAIN_OF_ARRAYS
 _EVERYWHERE = _COLUMN | _IN_DOMAINS | _IN_ARRAYS
 
-_Types: TypeAlias = "tuple[type[Any], ...]"  # Any: generic on one line of SQLAlchemy and not on the other
+_Types: TypeAlias = "tuple[type[Any], ...]"  # Any: only one of SQLAlchemy 2.0 and 2.1 makes the classes generic
 _Facts: TypeAlias = "Sequence[tuple[_Types, _Place]]"
 
 _ADDRESSES: _Types = (postgresql.INET, postgresql.CIDR)
@@ -68,22 +68,22 @@ _PLAIN_TEXTS: _Types = (
     postgresql.TSVECTOR,
 )
 _MAKES_BITS = hasattr(postgresql, "BitString")
-"""Whether SQLAlchemy makes of bits what asyncpg takes, as 2.1 does."""
+"""Whether SQLAlchemy converts bits to the class that asyncpg accepts, as 2.1 does."""
 
-# What is not sent, or not read again.
+# Values that cannot be sent, or cannot be read back.
 _UNSENT_BY_ALL: _Facts = (
     ((sqltypes.JSON,), _IN_DOMAINS),
     ((sqltypes.ARRAY, *RANGES, *MULTIRANGES, *_HSTORE), _ARRAY_OF_DOMAINS),
 )
 _UNSENT_BY: Mapping[str, _Facts] = {
     "psycopg2": (
-        # It sends a list of these as ``text[]``, which PostgreSQL makes no domain over an array of them.
+        # It sends a list of these as ``text[]``, which PostgreSQL does not convert to a domain over an array of them.
         ((*_ADDRESSES, *_BITS, *_PLAIN_TEXTS, *RANGES, *MULTIRANGES), _DOMAIN_OF_ARRAYS),
-        *([(_BITS, _ARRAY)] if _MAKES_BITS else []),  # SQLAlchemy makes one of each character of the text
+        *([(_BITS, _ARRAY)] if _MAKES_BITS else []),  # SQLAlchemy makes a bit string of each character of the text
     ),
     "pg8000": (
         (_HSTORE, _DOMAIN | _IN_ARRAYS),
-        (MULTIRANGES, _IN_ARRAYS),  # SQLAlchemy takes each for a list of items
+        (MULTIRANGES, _IN_ARRAYS),  # SQLAlchemy treats each as a list of items
         *([(_BITS, _ARRAY)] if _MAKES_BITS else []),  # as with psycopg2
     ),
     "asyncpg": (
@@ -94,15 +94,15 @@ _UNSENT_BY: Mapping[str, _Facts] = {
     ),
 }
 
-# What is sent as text, and as nothing else.
+# Values that can only be sent as text.
 _SENT_AS_TEXT: Mapping[str, _Facts] = {
     "psycopg": ((RANGES, _IN_DOMAINS), (MULTIRANGES, _IN_DOMAINS | _IN_ARRAYS)),
     "psycopg2": ((_ADDRESSES, _EVERYWHERE), (RANGES, _IN_DOMAINS), (MULTIRANGES, _EVERYWHERE)),
     "pg8000": (((*RANGES, *MULTIRANGES), _IN_ARRAYS),),
 }
 
-# Arrays of these one or another of psycopg, psycopg2 and pg8000 gives as text.
-_ARRAY_GIVEN_AS_TEXT: _Types = (
+# Arrays of these are returned as text by at least one of psycopg, psycopg2 and pg8000.
+_ARRAY_READ_AS_TEXT: _Types = (
     postgresql.BIT,
     postgresql.DOMAIN,
     postgresql.CITEXT,
@@ -116,16 +116,16 @@ _ARRAY_GIVEN_AS_TEXT: _Types = (
     sqltypes.Time,
     *MULTIRANGES,
 )
-_ARRAY_GIVEN_AS_TEXT_IN_DOMAIN: _Types = (sqltypes.Enum, postgresql.HSTORE)
+_ARRAY_READ_AS_TEXT_IN_DOMAIN: _Types = (sqltypes.Enum, postgresql.HSTORE)
 
 
 def is_unsent(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
-    """Return whether the driver sends no values of ``type_``, or of a domain over it."""
+    """Return whether the driver cannot send values of ``type_``, or of a domain over it."""
     return _is_unsent_in(_DOMAIN if in_domain else _COLUMN, type_, driver)
 
 
 def is_unsent_array(item: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
-    """Return whether an array of such items, or a domain over it, cannot be sent, or its row not be read again."""
+    """Return whether an array of these items, or a domain over it, cannot be sent, or its row cannot be read back."""
     base = base_of(item)
     if base is item:
         return _is_unsent_in(_DOMAIN_OF_ARRAYS if in_domain else _ARRAY, base, driver)
@@ -137,7 +137,7 @@ def _is_unsent_in(place: _Place, type_: TypeEngine[Any], driver: str | None) -> 
 
 
 def is_sent_as_text(type_: TypeEngine[Any], driver: str | None, *, in_domain: bool, in_array: bool) -> bool:
-    """Return whether the driver takes nothing but text for a value of ``type_``."""
+    """Return whether the driver only accepts text for a value of ``type_``."""
     if in_array:
         place = _ARRAY_OF_DOMAINS | _DOMAIN_OF_ARRAYS if in_domain else _ARRAY
     else:
@@ -150,11 +150,11 @@ def _is_among(facts: _Facts, type_: TypeEngine[Any], place: _Place) -> bool:
 
 
 def array_text(item: TypeEngine[Any], driver: str | None, *, in_domain: bool, in_array: bool) -> ArrayText | None:
-    """Return how an array of such items is read where the driver may give its text; None where it never does."""
+    """Return the annotation that parses an array of these items if the driver may return it as text, else None."""
     if driver == "asyncpg":
         return None
-    given = isinstance(item, _ARRAY_GIVEN_AS_TEXT) or (in_domain and isinstance(item, _ARRAY_GIVEN_AS_TEXT_IN_DOMAIN))
-    return ArrayText(_item_text(base_of(item)), characters=not in_domain) if in_array or given else None
+    as_text = isinstance(item, _ARRAY_READ_AS_TEXT) or (in_domain and isinstance(item, _ARRAY_READ_AS_TEXT_IN_DOMAIN))
+    return ArrayText(_item_text(base_of(item)), characters=not in_domain) if in_array or as_text else None
 
 
 def _item_text(type_: TypeEngine[Any]) -> ItemText:
@@ -166,19 +166,19 @@ def _item_text(type_: TypeEngine[Any]) -> ItemText:
 
 
 def has_flat_arrays(item: TypeEngine[Any], driver: str | None, *, in_domain: bool) -> bool:
-    """Return whether SQLAlchemy would write lists of lists of such items, and not read them back."""
+    """Return whether SQLAlchemy can write nested lists of these items but cannot read them back."""
     return isinstance(item, sqltypes.Enum) and driver != "asyncpg" and not in_domain
 
 
-# -- What is refused
+# -- Values that are refused
 
 
 def _refuse(_: Any) -> Any:
-    raise refusal("not_sent", "The driver of the database does not send values of the column's type")
+    raise refusal("not_sent", "The database driver cannot send values of the column's type")
 
 
 def _refuse_array(_: list[Any]) -> list[Any]:
-    raise refusal("array_items", "The driver of the database does not know arrays of such items")
+    raise refusal("array_items", "The database driver does not support arrays of the column's item type")
 
 
 UNSENT = Check(_refuse)
@@ -188,22 +188,22 @@ UNSENT_ARRAY = Check(_refuse_array)
 
 
 def _not_empty(item: Any) -> Any:
-    """Refuse an item whose text is empty, for which asyncpg gives a null pointer: to look at it ends the process."""
+    """Refuse an item whose text is empty: asyncpg returns a null pointer for it, and accessing it ends the process."""
     if not item:
-        raise refusal("empty_item", "The driver of the database cannot read an array with an empty item of the type")
+        raise refusal("empty_item", "The database driver cannot read an array of this type with an empty item")
     return item
 
 
 def _not_blank(item: str) -> str:
-    """Refuse an item whose text PostgreSQL makes empty; see ``_not_empty``."""
+    """Refuse an item whose text becomes empty in PostgreSQL; see ``_not_empty``."""
     _not_empty(item.strip())
     return item
 
 
 def _not_null(item: Any) -> Any:
-    """Refuse a text that pg8000 writes into an array without quotes, where it is NULL to PostgreSQL."""
+    """Refuse a text that pg8000 writes into an array without quotes, so that PostgreSQL reads it as NULL."""
     if isinstance(item, str) and item != "NULL" and item.upper() == "NULL":
-        raise refusal("null_item", "The driver of the database stores NULL for such an item of an array")
+        raise refusal("null_item", "The database driver stores this array item as NULL")
     return item
 
 
@@ -217,23 +217,23 @@ _ITEM_CHECKS: Mapping[str, Sequence[tuple[_Types, Check]]] = {
 
 
 def item_checks(item: TypeEngine[Any], driver: str | None) -> tuple[Check, ...]:
-    """Return what keeps items out of an array of which the driver makes others, or which it does not read."""
+    """Return the checks that refuse array items which the driver changes or cannot read back."""
     base = base_of(item)
     return tuple(check for types, check in _ITEM_CHECKS.get(driver or "", ()) if isinstance(base, types))
 
 
 def _finite(value: datetime.date) -> datetime.date:
-    """Refuse the first and the last that there is, which asyncpg sends as those before and after all others."""
+    """Refuse the minimum and the maximum, which asyncpg sends as -infinity and infinity."""
     if isinstance(value, datetime.datetime):
         in_utc = value.replace(tzinfo=None) - (value.utcoffset() or datetime.timedelta())
-        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  in UTC, all three
+        infinite = in_utc in (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  all three are in UTC
     else:
         infinite = value in (datetime.date.min, datetime.date.max)
     if infinite:
-        raise refusal("infinite_time", "The driver of the database stores the value as infinity")
+        raise refusal("infinite_time", "The database driver stores the value as infinity")
     return value
 
 
 def time_checks(driver: str | None) -> tuple[Check, ...]:
-    """Return what keeps out dates and times of which the driver makes others."""
+    """Return the checks that refuse dates and times which the driver changes."""
     return (Check(_finite),) if driver == "asyncpg" else ()

@@ -1,7 +1,7 @@
-"""What a column can hold beyond its Python type: what the databases enforce. The limits of times, ranges and the rest.
+"""The limits that the databases enforce on a column's values, besides their Python type: times, ranges and the rest.
 
-The limits of numbers are in ``number_limits``, those of texts in ``text_limits``. Everything is said of the SQL type
-alone, by database; a model library appears only as the annotations that it reads.
+The limits of numbers are in ``number_limits``, those of texts in ``text_limits``. Limits depend only on the SQL type
+and the database. Pydantic appears here only in the form of annotations.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits"]
 
-# Texts of which SQLAlchemy has no type, by the database's name: MariaDB's addresses, and what PostgreSQL parses.
+# Text types that SQLAlchemy does not know, by the database's name: MariaDB's addresses, and types that PostgreSQL
+# parses.
 _ADDRESSES = {"inet4": ipaddress.IPv4Address, "inet6": ipaddress.IPv6Address}
 _PARSED = ("xml", "jsonpath")
-# MariaDB Knowledge Base, "TIMESTAMP": up to 2038-01-19 03:14:07 UTC, before 11.5. A day less on either side, because
-# the time is that of the session's time zone.
+# MariaDB Knowledge Base, "TIMESTAMP": up to 2038-01-19 03:14:07 UTC, before 11.5. One day less at either end, because
+# values are in the session's time zone.
 _FIRST_TIMESTAMP = datetime.datetime(1970, 1, 2)  # noqa: DTZ001  the column has no time zone
 _LAST_TIMESTAMP = datetime.datetime(2038, 1, 18)  # noqa: DTZ001
 
@@ -62,7 +63,7 @@ _AWARE = Check(with_offset)
 _DISCRETE: tuple[tuple[tuple[type[Any], ...], object], ...] = (
     ((postgresql.INT4RANGE, postgresql.INT4MULTIRANGE), 2**31 - 1),
     ((postgresql.INT8RANGE, postgresql.INT8MULTIRANGE), 2**63 - 1),
-    ((postgresql.DATERANGE, postgresql.DATEMULTIRANGE), datetime.date.max),  # the last that Python has
+    ((postgresql.DATERANGE, postgresql.DATEMULTIRANGE), datetime.date.max),  # Python's last date
 )
 _MONEY = r"^-?\$?[0-9]{1,3}(,?[0-9]{3})*(\.[0-9]{1,2})?$"
 
@@ -72,11 +73,11 @@ class Limits:
     """The limits of one database's types.
 
     Attributes:
-        dialect: The database's dialect, or None where nobody knows it.
-        sent: Whether values go into the database. What comes out of it is checked only for what the database sees to
-            itself: SQLite stores any length, and whatever digits, in any column.
-        charset: The character set of the table's texts where their types do not name one (MariaDB).
-        driver: The driver that reads and writes, or None where nobody knows it.
+        dialect: The database's dialect, or None if unknown.
+        sent: Whether values are sent to the database. Values read from it are only checked for what the database
+            enforces itself: SQLite stores any length and any number of digits in any column.
+        charset: The character set of texts whose types do not name one (MariaDB).
+        driver: The driver that sends and reads the values, or None if unknown.
     """
 
     dialect: str | None
@@ -85,22 +86,22 @@ class Limits:
     driver: str | None = None
 
     @classmethod
-    def for_values_in(cls, table: Table) -> Limits:
-        """Return the limits of what is written into ``table``."""
+    def for_writing(cls, table: Table) -> Limits:
+        """Return the limits of values written to ``table``."""
         return cls(dialect_of(table), sent=True, charset=charset_of_table(table), driver=driver_of(table))
 
     @classmethod
-    def for_values_from(cls, table: Table) -> Limits:
-        """Return the limits of what is read from ``table``."""
+    def for_reading(cls, table: Table) -> Limits:
+        """Return the limits of values read from ``table``."""
         return cls(dialect_of(table), sent=False, driver=driver_of(table))
 
     @classmethod
     def for_source(cls, table: Table, *, sent: bool) -> Limits:
-        """Return the limits of what is written into ``table``, or read from it, by whatever driver."""
+        """Return the limits of values sent to ``table`` or read from it, independent of the driver."""
         return cls(dialect_of(table), sent=sent, charset=charset_of_table(table))
 
     def of_column(self, column: Column[Any]) -> tuple[Any, ...]:
-        """Return the annotations that ``column`` adds to those of its type."""
+        """Return the annotations of ``column`` in addition to those of its type."""
         if self.sent and self.dialect == "mysql" and column.autoincrement is True:
             # "No value was specified for the AUTO_INCREMENT column, so MySQL assigned sequence numbers automatically.
             # You can also explicitly assign 0 to the column" (MySQL Reference Manual, "Using AUTO_INCREMENT").
@@ -113,21 +114,21 @@ class Limits:
         return ()
 
     def of(self, type_: TypeEngine[Any]) -> tuple[Any, ...]:
-        """Return the annotations that say what a value of ``type_`` may be."""
+        """Return the annotations that check values of ``type_``."""
         if not self.sent and self.dialect not in ("postgresql", "mysql"):
             return tuple(self._readable(type_))
         return (*self._readable(type_), *self._limits(type_))
 
     def of_lists(self) -> tuple[Any, ...]:
-        """Return the annotations that say which lists may be within the list that is an array."""
+        """Return the annotations that check the nested lists of a multidimensional array."""
         return (Check(rectangular),) if self.sent else ()
 
-    def largest(self, type_: TypeEngine[Any]) -> object:
-        """Return the bound of a discrete range that has no next one; None for any other range, and for what is read."""
+    def largest_bound(self, type_: TypeEngine[Any]) -> object:
+        """Return the largest value that can bound a discrete range; None for other ranges, and for values read."""
         return next((last for known, last in _DISCRETE if isinstance(type_, known)), None) if self.sent else None
 
     def _readable(self, type_: TypeEngine[Any]) -> Iterator[Any]:
-        # What Pydantic refuses by default, and PostgreSQL and SQLite hold.
+        # NaN and infinity, which PostgreSQL and SQLite can store, but Pydantic refuses by default.
         if not self.sent and isinstance(type_, (sqltypes.Numeric, sqltypes.Float)) and self.dialect != "mysql":
             yield Field(allow_inf_nan=True) if type_.asdecimal else WrittenFloat()
 
@@ -155,7 +156,7 @@ class Limits:
             if isinstance(type_, sqltypes.Time) and type_.timezone:
                 yield OffsetTime()
             return
-        # SQLite has no time zones: SQLAlchemy takes the precision of its DATETIME(6) for the argument ``timezone``.
+        # SQLite has no time zones, but SQLAlchemy passes the precision of its DATETIME(6) as the argument ``timezone``.
         zone = bool(type_.timezone) and self.dialect != "sqlite"
         if isinstance(type_, sqltypes.Time):
             yield _AWARE if zone else _NAIVE_TIME
@@ -178,7 +179,7 @@ class Limits:
         elif isinstance(type_, postgresql.OID):
             yield Field(ge=0, le=2**32 - 1)
         elif isinstance(type_, postgresql.BIT):
-            # The length of BIT VARYING is None for any; SQLAlchemy reflects BIT as BIT(1).
+            # BIT VARYING without a limit has the length None; SQLAlchemy reflects BIT as BIT(1).
             low, high = (0, type_.length) if type_.varying else (type_.length or 1, type_.length or 1)
             yield Field(pattern=rf"^[01]{{{low},{'' if high is None else high}}}$")
         elif isinstance(type_, (postgresql.INET, postgresql.CIDR)):
@@ -200,13 +201,13 @@ class Limits:
         elif isinstance(type_, postgresql.INTERVAL):
             yield Duration(type_.precision, type_.fields) if self.sent else Duration()
         elif isinstance(type_, sqltypes.NullType):
-            if self.sent and self.dialect == "sqlite":  # a column without a type, which takes everything
+            if self.sent and self.dialect == "sqlite":  # a column without a type, which accepts any value
                 yield Check(storable_in_sqlite, (("type", ("number", "string")),))
         elif isinstance(type_, (postgresql.TSVECTOR, postgresql.TSQUERY, postgresql.REGCLASS)) and self.sent:
             yield Check(storable_text(None, None, nul=False))
 
 
 def _mac(groups: int) -> str:
-    """Return the pattern of a MAC address in its canonical notation, with colons or hyphens."""
+    """Return a pattern for MAC addresses in canonical notation, with colons or hyphens."""
     pair = "[0-9A-Fa-f]{2}"
     return rf"^({pair}(:{pair}){{{groups - 1}}}|{pair}(-{pair}){{{groups - 1}}})$"

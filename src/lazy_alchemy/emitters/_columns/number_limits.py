@@ -1,4 +1,4 @@
-"""What a column of numbers can hold: the range of ``SMALLINT``, the digits of ``NUMERIC(8, 2)``."""
+"""The limits of numeric columns, such as the range of ``SMALLINT`` and the digits of ``NUMERIC(8, 2)``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["float_limits", "integer_limits", "is_sent_as_float", "numeric_limits"]
 
-# The classes of integers by size: PostgreSQL manual, "8.1.1. Integer Types"; MariaDB Knowledge Base, "Data Types";
-# of SQLite's, "Datatypes In SQLite", 2: every INTEGER has up to 8 bytes.
+# The sizes of the integer types: PostgreSQL manual, "8.1.1. Integer Types"; MariaDB Knowledge Base, "Data Types". In
+# SQLite every INTEGER has up to 8 bytes ("Datatypes In SQLite", 2).
 _BITS: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
     (mysql.TINYINT, 8),
     (mysql.MEDIUMINT, 24),
@@ -31,14 +31,14 @@ _BITS: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
 )
 _LARGEST_REAL = 3.4028234663852886e38
 _LARGEST_DOUBLE = Decimal("1.7976931348623157e308")
-_CONTEXT = 28  # digits of Python's decimal arithmetic, unless it is told otherwise
-_ANY_NUMBER = Digits(300, 300)  # of a column without a precision: what a DOUBLE holds, and no exponent
+_CONTEXT = 28  # the default precision of Python's decimal arithmetic, in digits
+_ANY_NUMBER = Digits(300, 300)  # for a column without a precision: the digits of a DOUBLE, without an exponent
 
 
 def integer_limits(type_: sqltypes.Integer, dialect: str | None) -> Iterator[Any]:
-    """Yield the annotations of an integer: the range of its bytes."""
+    """Yield the annotations of an integer: the range of its size in bytes."""
     if is_mysql_boolean(type_) or dialect not in ("postgresql", "mysql", "sqlite"):
-        return  # elsewhere the same names mean other sizes
+        return  # in other databases the same names mean other sizes
     bits = 64 if dialect == "sqlite" else next(bits for known, bits in _BITS if isinstance(type_, known))
     if _is_unsigned(type_):
         yield Field(ge=0, le=2**bits - 1)
@@ -50,7 +50,7 @@ def float_limits(type_: sqltypes.Float[Any], dialect: str | None, *, sent: bool)
     """Yield the annotations of a floating-point number."""
     unsigned = 0 if _is_unsigned(type_) else None
     if type_.asdecimal and not is_sent_as_float(type_, dialect, sent=sent):
-        if sent:  # the largest that is read is larger: SQLAlchemy has all the digits that the float stands for
+        if sent:  # values read may exceed it: SQLAlchemy returns all the digits that the float stands for
             yield Field(ge=-_LARGEST_DOUBLE if unsigned is None else unsigned, le=_LARGEST_DOUBLE)
             yield _ANY_NUMBER
         return
@@ -67,9 +67,9 @@ def float_limits(type_: sqltypes.Float[Any], dialect: str | None, *, sent: bool)
 
 
 def is_sent_as_float(type_: TypeEngine[Any], dialect: str | None, *, sent: bool) -> bool:
-    """Return whether ``type_`` is a DOUBLE of MySQL, which SQLAlchemy reads as a Decimal.
+    """Return whether ``type_`` is a DOUBLE of MySQL. SQLAlchemy reads it as a Decimal, but it must be sent as a float.
 
-    A Decimal goes to the database as a literal of up to 65 digits, and what is beyond these is lost.
+    A Decimal would be sent as a literal, of which MySQL keeps no more than 65 digits.
     """
     return sent and dialect == "mysql" and isinstance(type_, sqltypes.Float) and bool(type_.asdecimal)
 
@@ -90,17 +90,17 @@ def numeric_limits(type_: sqltypes.Numeric[Any], dialect: str | None, *, sent: b
             yield _ANY_NUMBER
         return
     if not sent and dialect == "postgresql":
-        return  # it holds NaN too, of which Pydantic can count no digits
+        return  # it may be NaN, whose digits Pydantic cannot count
     if scale < 0:  # PostgreSQL rounds to tens or hundreds
         yield Field(max_digits=precision - scale, decimal_places=0)
         if sent:
             yield Field(multiple_of=10**-scale) if precision <= _CONTEXT else Check(multiple_of(10**-scale))
     elif scale >= precision:
         limit = Decimal(10) ** (precision - scale)
-        yield Field(max_digits=scale + 1, decimal_places=scale, gt=-limit, lt=limit)  # Pydantic counts the 0 of 0
+        yield Field(max_digits=scale + 1, decimal_places=scale, gt=-limit, lt=limit)  # Pydantic counts the digit of 0
     else:
         yield Field(max_digits=precision, decimal_places=scale)
-    if sent:  # what is read may have an exponent: 0.0000000 is Decimal("0E-7")
+    if sent:  # values read may have an exponent: 0.0000000 is Decimal("0E-7")
         yield Digits(max(precision - scale, 0), max(scale, 0), max(-scale, 0))
 
 
@@ -109,6 +109,6 @@ def _is_unsigned(type_: TypeEngine[Any]) -> bool:
 
 
 def _rounded_below(precision: int, scale: int) -> Any:
-    """Return the bounds of what has no more digits than ``precision`` when it is rounded. ``Any``: a FieldInfo."""
+    """Return bounds for numbers that have at most ``precision`` digits after rounding. ``Any``: a FieldInfo."""
     limit = Decimal(10) ** (precision - scale) - Decimal(5) * Decimal(10) ** (-scale - 1)
     return Field(lt=limit, gt=-limit)

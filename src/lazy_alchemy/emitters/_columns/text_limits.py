@@ -1,4 +1,4 @@
-"""What a column of text or bytes can hold: the length of ``VARCHAR(20)``, characters, bytes."""
+"""The limits of text and binary columns: the length of ``VARCHAR(20)``, character sets, numbers of bytes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_BYTES: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
     (sqltypes.TEXT, 2**16 - 1),
     (sqltypes.BLOB, 2**16 - 1),
 )
-# Options of a table as SQLAlchemy has them, the dialect's name left out.
+# Table options as SQLAlchemy names them, without the dialect's prefix.
 _CHARSET_OPTIONS = ("default charset", "charset", "default character set", "character set")
 _COLLATE_OPTIONS = ("collate", "default collate")
 # MySQL Reference Manual, "String Data Type Syntax".
@@ -41,13 +41,13 @@ _NAMED_CHARSETS = {"national": "utf8mb3", "ascii": "latin1", "unicode": "ucs2"}
 def text_limits(
     type_: sqltypes.String, dialect: str | None, default_charset: str | None, *, sent: bool
 ) -> Iterator[Any]:
-    """Yield the annotations of a text: ``VARCHAR(20)`` has ``max_length=20``.
+    """Yield the annotations of a text: ``max_length=20`` for ``VARCHAR(20)``.
 
     Args:
         type_: The type.
         dialect: The database's dialect.
-        default_charset: The character set where the type does not name one (MariaDB).
-        sent: Whether the text goes into the database.
+        default_charset: The character set if the type does not name one (MariaDB).
+        sent: Whether the text is sent to the database.
     """
     if type_.length is not None and not isinstance(type_, sqltypes.TEXT):
         yield Field(max_length=type_.length)
@@ -63,13 +63,13 @@ def text_limits(
     if charset not in (None, "utf8mb4"):
         yield CharacterSet(charset, most)
         return
-    # Of every text, because half a surrogate pair, which JSON can carry, is no text to a driver.
+    # For every text, because JSON can contain half a surrogate pair, which drivers cannot encode.
     nul = dialect != "postgresql"
     yield Check(storable_text(charset, most, nul=nul), () if nul else (("pattern", "^[^\\u0000]*$"),))
 
 
 def charset_of_table(table: Table) -> str | None:
-    """Return the character set that a table of MariaDB or MySQL has for its texts; None where it does not say."""
+    """Return the default character set of a table of MariaDB or MySQL; None if it does not specify one."""
     options = {name.partition("_")[2].replace("_", " ").lower(): str(value) for name, value in table.kwargs.items()}
     charset = next((options[name] for name in _CHARSET_OPTIONS if name in options), None)
     collation = next((options[name] for name in _COLLATE_OPTIONS if name in options), None)
@@ -82,7 +82,7 @@ def _charset_of_type(type_: sqltypes.String) -> str | None:
 
 
 def most_bytes(type_: TypeEngine[Any], dialect: str | None) -> int | None:
-    """Return how many bytes a binary column may hold; None for any number of them."""
+    """Return the maximum number of bytes in a binary column; None if there is none."""
     length: int | None = getattr(type_, "length", None)
     if length is not None or dialect != "mysql":
         return length

@@ -1,1 +1,1 @@
-"""A column as a field: its name, its Python type, its options. No Pydantic."""
+"""Columns as fields of models: their names, Python types and options. No Pydantic."""

@@ -1,4 +1,4 @@
-"""What a model of a table consists of, before any model library: one ``ModelField`` a column. Pure, no I/O."""
+"""The fields of a model, one ``ModelField`` for each column, independent of any model library. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lazy_alchemy._schema.tables import ColumnInfo
 
-__all__ = ["ModelField", "is_unnumbered", "model_fields", "numbers_itself"]
+__all__ = ["ModelField", "is_autonumbered", "is_unnumbered", "model_fields"]
 
 
 @dataclass(frozen=True)
@@ -28,46 +28,46 @@ class ModelField:
 
     Attributes:
         name: The field's name, a valid identifier.
-        column: The column itself.
-        type: The column's type, with what SQLAlchemy's leaves out of it where the reflector knows that.
-        python_type: The type of its values, NULL left out, as a type checker understands it.
-        nullable: Whether a row may hold NULL there.
-        null_key: Whether it is in a primary key that may be NULL all the same, as SQLite's may.
-        filled: Whether the database gives it a value when an INSERT leaves it out.
-        generated: Whether only the database may give it a value.
-        given: Whether the user said what its type is in Python, so that nothing is to be added to it.
-        dialect: The name of the database's dialect, where it is known: "mysql" for MariaDB too.
+        column: The column.
+        type: The column's complete SQL type; SQLAlchemy's own type may omit part of it, see ``ColumnInfo.full_type``.
+        python_type: The type of its values without None, as type checkers understand it.
+        nullable: Whether the column may be NULL.
+        null_key: Whether the column is in a primary key but may be NULL, which SQLite allows.
+        filled: Whether the database provides a value if an INSERT omits the column.
+        generated: Whether only the database may provide the value.
+        is_user_type: Whether the user chose the Python type, in which case no annotations are added to it.
+        dialect: The name of the database's dialect, if known; "mysql" for MariaDB too.
     """
 
     name: str
     column: Column[Any]
-    type: TypeEngine[Any] = field(compare=False)  # each field may have built its own
+    type: TypeEngine[Any] = field(compare=False)  # equal fields may have built separate instances
     python_type: Any
     nullable: bool
     filled: bool
     generated: bool
     null_key: bool = False
-    given: bool = False
+    is_user_type: bool = False
     dialect: str | None = None
 
     @property
     def optional_type(self) -> Any:
-        """The type of its values or None."""
+        """The type of its values, or None."""
         return self.python_type | None
 
     @property
     def row_type(self) -> Any:
-        """The type of what a row has there: its values, or None where that may be."""
+        """The type of the column in a row: that of its values, or None if the column may be NULL."""
         return self.optional_type if self.nullable or self.null_key else self.python_type
 
     @property
     def alias(self) -> str | None:
-        """The column's name where it could not be the field's name, else None."""
+        """The column's name if the field has another one, else None."""
         return self._unless_it_is_the_name(str(self.column.name))
 
     @property
     def parameter(self) -> str | None:
-        """What a statement calls the column: its key, where that is not the field's name, else None."""
+        """The column's key, which statements use, if the field has another name; else None."""
         return self._unless_it_is_the_name(str(self.column.key))
 
     def _unless_it_is_the_name(self, name: str) -> str | None:
@@ -75,14 +75,14 @@ class ModelField:
 
 
 def model_fields(table: Table, types: TypeMap | None = None) -> tuple[ModelField, ...]:
-    """Return the fields of a model of ``table``, one for each column, in its order.
+    """Return the fields of a model of ``table``, one for each column, in the table's order.
 
     Args:
-        table: Any Table; one that an accessor loaded knows which database it is in.
-        types: Where the Python types come from; without it nothing is said of a type that nobody knows.
+        table: Any Table. If an accessor loaded it, its dialect is known.
+        types: The map of Python types. Without it, unknown SQL types are neither reported nor errors.
 
     Raises:
-        ModelError: Nobody knows the type of a column, and ``types`` is strict.
+        ModelError: The SQL type of a column is unknown, and ``types`` is strict.
     """
     names = field_names(str(column.name) for column in table.columns)
     dialect = dialect_of(table)
@@ -92,18 +92,18 @@ def model_fields(table: Table, types: TypeMap | None = None) -> tuple[ModelField
     )
 
 
-def numbers_itself(column: Column[Any]) -> bool:
-    """Return whether the database numbers a new row in this column of the primary key."""
+def is_autonumbered(column: Column[Any]) -> bool:
+    """Return whether the database numbers new rows in this primary key column."""
     if is_unnumbered(column):
         return False
     try:
         return column is column.table.autoincrement_column
-    except ArgumentError:  # there are several, which SQLAlchemy does not foresee
+    except ArgumentError:  # there are several, which SQLAlchemy does not support
         return column.autoincrement is True
 
 
 def is_unnumbered(column: Column[Any]) -> bool:
-    """Return whether SQLite is known not to number new rows in this column of a primary key."""
+    """Return whether it is a primary key column in which SQLite is known not to number new rows."""
     info = column_infos(column.table).get(str(column.name)) if column.primary_key else None
     return info is not None and info.unnumbered
 
@@ -119,9 +119,9 @@ def _field(
     computed = column.computed is not None
     identity = column.identity
     if types is None:
-        python, given = python_type(type_), False
+        python, is_user_type = python_type(type_), False
     else:
-        python, given = types.column_type(column, type_, dialect)
+        python, is_user_type = types.column_type(column, type_, dialect)
     return ModelField(
         name=name,
         column=column,
@@ -130,12 +130,12 @@ def _field(
         nullable=bool(column.nullable) and not column.primary_key and not forbids_null(type_),
         null_key=bool(column.nullable) and is_unnumbered(column),
         filled=(
-            numbers_itself(column)
+            is_autonumbered(column)
             or column.autoincrement is True
             or column.server_default is not None
             or column.default is not None
         ),
         generated=computed or (identity is not None and bool(identity.always)),
-        given=given,
+        is_user_type=is_user_type,
         dialect=dialect,
     )

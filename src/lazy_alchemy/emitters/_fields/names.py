@@ -1,7 +1,7 @@
-"""From the database's names to Python's: field names for columns, class names for tables. Pure functions of text.
+"""Python names derived from the database's: field names for columns, class names for tables. Pure functions of text.
 
-The same column has the same field name in every kind of model, in every process, and under every version of Pydantic,
-SQLModel and SQLAlchemy: the names that these libraries claim are written down here and not asked of what is installed.
+A column has the same field name in every kind of model, in every process, and with every version of Pydantic, SQLModel
+and SQLAlchemy. Therefore the names that these libraries reserve are listed here, not taken from what is installed.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 __all__ = ["as_identifier", "can_be_attribute", "class_name", "field_names"]
 
-# The public attributes of BaseModel, SQLModel, DeclarativeBase and their metaclasses; a test compares it with the
-# installed versions. Names and no prefixes: Pydantic has given up "model_" as a whole, and ``model_name`` and
-# ``model_year`` are columns of many databases.
+# The public attributes of BaseModel, SQLModel, DeclarativeBase and their metaclasses; a test compares the list with the
+# installed versions. It has names instead of prefixes, because Pydantic no longer reserves everything that begins with
+# "model_", and many databases have columns such as ``model_name`` and ``model_year``.
 _RESERVED = frozenset(
     """
     construct copy dict from_orm json metadata model_computed_fields model_config model_construct model_copy model_dump
     model_dump_json model_extra model_fields model_fields_set model_json_schema model_parametrized_name model_post_init
     model_rebuild model_validate model_validate_json model_validate_strings mro parse_file parse_obj parse_raw register
     registry schema schema_json sqlmodel_update update_forward_refs validate
-    """.split()  # noqa: SIM905  one name a line would be a page
+    """.split()  # noqa: SIM905  a list with one name per line would be a page long
 )
 
 
 def field_names(columns: Iterable[str]) -> dict[str, str]:
-    """Give every column of a table a field name, its own wherever Python and the model libraries permit.
+    """Return a field name for each column of a table: its own name wherever Python and the model libraries allow it.
 
-    A name that cannot be a field is changed as little as possible: characters that an identifier cannot hold become
-    underscores, leading underscores go, a leading digit gets ``field_`` before it, and a keyword or a name that a model
-    already uses gets an underscore after it. Where the result is taken, ``_2``, ``_3``, ... follow, in the order
-    of the columns. A column that can keep its name always does, so a changed name never displaces another
-    column, and no field name is ever another column's name.
+    A name that cannot be a field name is changed as little as possible: characters that are invalid in an identifier
+    become underscores, leading underscores are removed, a leading digit gets the prefix ``field_``, and a keyword or a
+    name that models use themselves gets a trailing underscore. If the result is taken, ``_2``, ``_3``, ... are
+    appended, in the order of the columns. A column that can keep its name always does, so a changed name never
+    displaces another column, and no field has the name of another column.
 
     Args:
-        columns: The names of all columns of one table, in their order.
+        columns: The names of all columns of one table, in the table's order.
 
     Returns:
-        The field name by column name, in the same order.
+        The field names by column name, in the same order.
     """
     names = list(columns)
     taken = {name for name in names if _is_field_name(name)}
@@ -62,10 +62,10 @@ def field_names(columns: Iterable[str]) -> dict[str, str]:
 
 
 def class_name(table: str, suffix: str = "") -> str:
-    """Name the class of a table: ``order_items`` gives ``OrderItems``.
+    """Return the name of a table's class: ``OrderItems`` for ``order_items``.
 
-    Words are what punctuation and underscores separate. The first letter of each becomes a capital; a word in
-    capitals alone keeps only its first. Two tables may get the same name: nothing here depends on it being unique.
+    Punctuation and underscores separate words. The first letter of each word becomes a capital; in a word that is all
+    capitals, the other letters become lower case. Names are not unique: two tables may get the same one.
 
     Args:
         table: The table's name, without its schema.
@@ -80,8 +80,8 @@ def class_name(table: str, suffix: str = "") -> str:
 
 
 def can_be_attribute(name: str) -> bool:
-    """Return whether code can have a public attribute of this name: ``thing.name``."""
-    # Python itself reads an identifier in NFKC form: any other form could be set but never be written in code.
+    """Return whether the name can be written as a public attribute: ``thing.name``."""
+    # Python normalizes identifiers to NFKC, so an attribute with another form could be set but not be written in code.
     return (
         name.isidentifier()
         and unicodedata.is_normalized("NFKC", name)
@@ -104,5 +104,5 @@ def _nearest_field_name(name: str) -> str:
 
 
 def as_identifier(text: str) -> str:
-    """Return ``text`` with an underscore for each character that cannot stand inside an identifier."""
+    """Return ``text`` with each character that is invalid in an identifier replaced by an underscore."""
     return "".join(character if f"a{character}".isidentifier() else "_" for character in text)

@@ -1,4 +1,4 @@
-"""The one map from SQLAlchemy's column types to Python's, shared by every emitter. No I/O, and no model library."""
+"""The map from SQLAlchemy's column types to Python types, shared by all emitters. No I/O and no model library."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ __all__ = [
 ]
 
 Unknown = Callable[["Column[Any]"], Any]
-"""What is asked for the Python type of a column that nobody knows; None leaves it unknown."""
+"""A function that returns the Python type of a column whose SQL type is unknown, or None to leave it unknown."""
 
 _IP_ADDRESS = ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Interface | ipaddress.IPv6Interface
 _IP_NETWORK = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Looked up from top to bottom: a class stands before its bases.
+# Searched from top to bottom, so a class comes before its bases.
 _BY_CLASS: tuple[tuple[type[TypeEngine[Any]], Any], ...] = (
     (sqltypes.JSON, Any),
     (sqltypes.Boolean, bool),
@@ -73,8 +73,8 @@ _BY_CLASS: tuple[tuple[type[TypeEngine[Any]], Any], ...] = (
     (postgresql.HSTORE, dict[str, str | None]),
 )
 
-# The bounds of PostgreSQL's own range types, as SQL types.
-# Any: the classes are generic on one line of SQLAlchemy and not on the other.
+# PostgreSQL's built-in range types, with the SQL types of their bounds.
+# Any: only one of SQLAlchemy 2.0 and 2.1 makes the classes generic.
 _RANGE_BOUNDS: tuple[tuple[type[Any], type[Any], TypeEngine[Any]], ...] = (
     (postgresql.INT4RANGE, postgresql.INT4MULTIRANGE, sqltypes.INTEGER()),
     (postgresql.INT8RANGE, postgresql.INT8MULTIRANGE, sqltypes.BIGINT()),
@@ -87,9 +87,9 @@ _RANGE_BOUNDS: tuple[tuple[type[Any], type[Any], TypeEngine[Any]], ...] = (
 RANGES = tuple(one for one, _, _ in _RANGE_BOUNDS)
 MULTIRANGES = tuple(many for _, many, _ in _RANGE_BOUNDS)
 
-# What a type outside the table may say of itself and be believed. SQLAlchemy's defaults mean "unknown" and are not
-# here: ``object`` (2.1), and ``dict`` for JSON (2.0).
-_BELIEVED: frozenset[type[Any]] = frozenset(
+# The ``python_type`` of a SQL type outside these tables is used if it is one of these. SQLAlchemy's defaults mean
+# "unknown" and are not included: ``object`` (2.1), and ``dict`` for JSON (2.0).
+_TRUSTED: frozenset[type[Any]] = frozenset(
     {
         bool,
         bytes,
@@ -108,12 +108,12 @@ _BELIEVED: frozenset[type[Any]] = frozenset(
 
 @dataclass(frozen=True)
 class TypeMap:
-    """The map as one emitter sees it: with its user's own types in it.
+    """The map for one emitter, including the user's own types.
 
     Attributes:
-        user_types: What the user gives.
-        unknown: What is asked for the type of a column that nobody knows.
-        strict: Whether such a column is an error, and not ``Any`` with a warning.
+        user_types: The user's types.
+        unknown: A function that is called with each column whose SQL type is unknown.
+        strict: Whether such a column is an error, instead of ``Any`` with a warning.
     """
 
     user_types: UserTypes = field(default_factory=UserTypes)
@@ -121,49 +121,49 @@ class TypeMap:
     strict: bool = False
 
     def column_type(self, column: Column[Any], type_: TypeEngine[Any], dialect: str | None) -> tuple[Any, bool]:
-        """Return the Python type of the values of a column, which is of ``type_``, and whether the user gave it.
+        """Return the Python type of a column of SQL type ``type_``, and whether the user chose it.
 
         Raises:
-            ModelError: Nobody knows the type, and the map is strict.
-            TypeError: What ``unknown`` returned is no type.
+            ModelError: The type is unknown, and the map is strict.
+            TypeError: ``unknown`` did not return a type.
         """
         table = column.table
         name = database_type_name(column, table)
-        given = self.user_types.find(type_, name)
-        if given is not ...:
-            return given, True
+        user_type = self.user_types.find(type_, name)
+        if user_type is not ...:
+            return user_type, True
         known = self.python_type(type_)
         if known is not Any or not is_unknown(type_, dialect):
             return known, False
         if name is not None and name.lower() in _BY_NAME:
             return _BY_NAME[name.lower()], False
-        if self.unknown is not None and (given := self.unknown(column)) is not None:
-            where = f"column {str(column.name)!r} of table {table.fullname!r}"
-            return checked_type(given, f"unknown: {given!r}, given to {where},"), True
+        where = f"column {str(column.name)!r} of table {table.fullname!r}"
+        if self.unknown is not None and (user_type := self.unknown(column)) is not None:
+            return checked_type(user_type, f"unknown: {user_type!r}, returned for {where},"), True
         spelled = name or spelling(type_)
         message = (
-            f"Nobody knows what the type {spelled!r} of column {str(column.name)!r} of table {table.fullname!r} is in"
-            f" Python; give it a type: types={{{spelled.partition('(')[0].lower()!r}: ...}}"
+            f"No Python type is known for the SQL type {spelled!r} of {where}: pass one with"
+            f" types={{{spelled.partition('(')[0].lower()!r}: ...}}"
         )
         if self.strict:
-            raise ModelError(f"{message}, or leave strict out to have Any.")
-        _warn_once(f"{message}. It is Any.", column, table)
+            raise ModelError(f"{message}, or omit strict to use Any.")
+        _warn_once(f"{message}. It defaults to Any.", column, table)
         return Any, False
 
     def python_type(self, type_: TypeEngine[Any]) -> Any:
-        """Return the Python type of the values that a column of ``type_`` gives and takes; see ``python_type``."""
-        given = self.user_types.find(type_)
-        if given is not ...:
-            return given
+        """Return the Python type of the values of a column of SQL type ``type_``; see the function ``python_type``."""
+        user_type = self.user_types.find(type_)
+        if user_type is not ...:
+            return user_type
         if isinstance(type_, postgresql.DOMAIN):
             return self.python_type(type_.data_type)
         if isinstance(type_, sqltypes.ARRAY):
-            # isinstance tells nothing of the item type.
+            # isinstance does not narrow the item type.
             return self._array(type_)  # pyright: ignore[reportUnknownArgumentType]
         return _scalar(type_)
 
     def _array(self, type_: sqltypes.ARRAY[Any]) -> Any:
-        item = self.python_type(type_.item_type) | None  # PostgreSQL cannot forbid a NULL among the items
+        item = self.python_type(type_.item_type) | None  # PostgreSQL cannot forbid NULL items
         for _ in range(type_.dimensions or 1):
             item = types.GenericAlias(list, (item,))
         return item
@@ -173,20 +173,20 @@ _PLAIN = TypeMap()
 
 
 def python_type(type_: TypeEngine[Any]) -> Any:
-    """Return the Python type of the values that a column of ``type_`` gives and takes.
+    """Return the Python type of the values of a column of SQL type ``type_``.
 
     Args:
         type_: A column's type, as SQLAlchemy reflects it.
 
     Returns:
         A class, or a form from ``typing`` such as ``list[int | None]`` or ``Literal["sad", "ok"]``; ``Any`` for JSON
-        and for a type that nobody knows. NULL is not in it: that is the column's matter, not its type's.
+        and for an unknown type. It does not include None, because nullability belongs to the column, not to its type.
     """
     return _PLAIN.python_type(type_)
 
 
 def range_bound(type_: TypeEngine[Any]) -> tuple[TypeEngine[Any], bool] | None:
-    """Return the type of the bounds of a range, and whether it is a multirange; None for what is neither."""
+    """Return the type of a range's bounds and whether it is a multirange; None if it is neither."""
     for one, many, bound in _RANGE_BOUNDS:
         if isinstance(type_, (one, many)):
             return bound, isinstance(type_, many)
@@ -194,36 +194,36 @@ def range_bound(type_: TypeEngine[Any]) -> tuple[TypeEngine[Any], bool] | None:
 
 
 def base_of(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return what a domain is over, be it by way of others; any other type as it is."""
+    """Return the base type of a domain, through any domains in between; other types unchanged."""
     while isinstance(type_, postgresql.DOMAIN):
         type_ = type_.data_type
     return type_
 
 
 def forbids_null(type_: TypeEngine[Any]) -> bool:
-    """Return whether a type itself is NOT NULL: a domain, or one over such a domain."""
+    """Return whether the type is a domain that is NOT NULL itself or is based on one."""
     return isinstance(type_, postgresql.DOMAIN) and (bool(type_.not_null) or forbids_null(type_.data_type))
 
 
 def is_unknown(type_: TypeEngine[Any], dialect: str | None) -> bool:
-    """Return whether ``Any`` is there for ``type_`` because nobody knows it, and not because it may be anything."""
+    """Return whether a ``type_`` mapped to ``Any`` is unknown, rather than a type that may hold any value."""
     if isinstance(type_, sqltypes.NullType):
-        return dialect != "sqlite"  # there, a column without a type takes everything
+        return dialect != "sqlite"  # where a column without a type accepts any value
     return not isinstance(type_, (sqltypes.JSON, sqltypes.ARRAY, postgresql.DOMAIN))
 
 
 def is_mysql_boolean(type_: TypeEngine[Any]) -> bool:
-    """Tell what MySQL and MariaDB make of BOOLEAN, a signed ``tinyint(1)``, from a small number."""
+    """Return whether it is a BOOLEAN of MySQL or MariaDB, which they turn into a signed ``tinyint(1)``."""
     return isinstance(type_, mysql.TINYINT) and type_.display_width == 1 and not type_.unsigned and not type_.zerofill
 
 
 def database_type_name(column: Column[Any], table: Table) -> str | None:
-    """Return what the database calls the type of a column that SQLAlchemy has no type for, where that was kept."""
+    """Return the database's name for a column's type if SQLAlchemy does not know it and it was reflected, else None."""
     info = column_infos(table).get(str(column.name)) if isinstance(column.type, sqltypes.NullType) else None
     return None if info is None else info.type_name
 
 
-# Types that SQLAlchemy has no class for, and whose values every driver gives as text.
+# Types for which SQLAlchemy has no class, and whose values every driver returns as text.
 _BY_NAME: Mapping[str, Any] = {"xml": str, "jsonpath": str, "inet4": str, "inet6": str}
 
 
@@ -240,7 +240,7 @@ def _scalar(type_: TypeEngine[Any]) -> Any:
         return bool
     bound = range_bound(type_)
     if bound is not None:
-        generic: Any = MultiRange if bound[1] else postgresql.Range  # Any: of what is known at run time only
+        generic: Any = MultiRange if bound[1] else postgresql.Range  # Any: its type argument is only known at run time
         return generic[_scalar(bound[0])]
     for known, python in _BY_CLASS:
         if isinstance(type_, known):
@@ -255,7 +255,7 @@ def _enum(type_: sqltypes.Enum) -> Any:
 
 
 def _literal(labels: Sequence[str]) -> Any:
-    # Any: a Literal whose labels are known only now is no form that a type checker knows.
+    # Any: type checkers only accept a Literal with literal labels.
     return cast("Any", Literal)[tuple(labels)] if labels else str
 
 
@@ -264,10 +264,10 @@ def _stated_type(type_: TypeEngine[Any]) -> Any:
         stated = type_.python_type
     except NotImplementedError:
         return Any
-    return stated if stated in _BELIEVED else Any
+    return stated if stated in _TRUSTED else Any
 
 
-# The columns that a warning was given for: each of the three shapes of a table would repeat it.
+# The columns for which a warning was issued, because each of a table's three shapes would repeat it.
 _warned: weakref.WeakKeyDictionary[Table, set[str]] = weakref.WeakKeyDictionary()
 
 

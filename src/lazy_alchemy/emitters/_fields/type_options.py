@@ -1,4 +1,4 @@
-"""The options that say what a SQL type is in Python, for the emitters whose classes have types."""
+"""The options that map SQL types to Python types, shared by the emitters of typed classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.types import TypeEngine  # noqa: TC002  what the annotations of a dataclass name must be there
+from sqlalchemy.types import TypeEngine  # noqa: TC002  a dataclass's annotations are resolved at run time
 
 from lazy_alchemy.emitters._fields.python_types import TypeMap, Unknown
 from lazy_alchemy.emitters._fields.user_types import UserTypes
@@ -19,10 +19,10 @@ class TypedEmitter:
     """The options of the type map.
 
     Attributes:
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
     """
 
     types: Mapping[type[TypeEngine[Any]] | str, Any] = field(default_factory=UserTypes)
@@ -30,13 +30,13 @@ class TypedEmitter:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        """Check the options, and keep ``types`` as what cannot change.
+        """Check the options, and copy ``types`` into an immutable mapping.
 
         Raises:
-            TypeError: One of them is of a kind that cannot be.
+            TypeError: An option has the wrong type.
         """
         if self.unknown is not None and not callable(self.unknown):
-            raise TypeError(f"unknown={self.unknown!r} cannot be called; give a function of a column.")
+            raise TypeError(f"unknown={self.unknown!r} is not callable; pass a function of a column.")
         if not isinstance(self.types, UserTypes):
             if not isinstance(self.types, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
                 raise TypeError(f"types={self.types!r} is not a mapping from SQL types to Python types.")

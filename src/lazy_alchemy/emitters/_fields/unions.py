@@ -1,4 +1,4 @@
-"""What a Python type is a union of. Pure, no I/O."""
+"""The members of union types. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["union_members"]
 
 
 def union_members(type_: Any) -> list[Any]:
-    """Return the types that a union is of, NoneType last; any other type by itself. ``Any``: any type.
+    """Return the members of a union, NoneType last; for any other type, a list of that type. ``Any``: any type.
 
-    What an ``Annotated`` says beside its type is left out.
+    The metadata of ``Annotated`` is dropped.
     """
     if get_origin(type_) is Annotated:
         return union_members(get_args(type_)[0])

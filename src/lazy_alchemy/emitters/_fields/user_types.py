@@ -1,4 +1,4 @@
-"""The Python types that users give to SQL types: ``PydanticEmitter(types={...})``."""
+"""The Python types that users choose for SQL types: ``PydanticEmitter(types={...})``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["UserTypes", "checked_type", "spelling"]
 
 
 class UserTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
-    """The Python types that a user gives to SQL types, immutable and hashable.
+    """The Python types that a user chose for SQL types, immutable and hashable.
 
-    A key is a SQLAlchemy type class, which stands for its subclasses too, or a type's name as the database says it, in
-    whatever case.
+    A key is either a SQLAlchemy type class, which includes its subclasses, or the name of a type as the database spells
+    it; case is ignored.
     """
 
     __slots__ = ("_hash", "_items")
@@ -24,12 +24,12 @@ class UserTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
         """Copy ``items``.
 
         Raises:
-            TypeError: A key is neither a type class nor a name, or a value is no type.
+            TypeError: A key is neither a type class nor a name, or a value is not a type.
         """
         self._items: dict[type[TypeEngine[Any]] | str, Any] = {}
         self._hash: int | None = None
         for key, value in dict(items or {}).items():
-            self._items[_key(key)] = checked_type(value, f"types: {value!r}, given to {key!r},")
+            self._items[_key(key)] = checked_type(value, f"types: {value!r}, the value of {key!r},")
 
     def __getitem__(self, key: type[TypeEngine[Any]] | str) -> Any:
         return self._items[key]
@@ -52,17 +52,17 @@ class UserTypes(Mapping["type[TypeEngine[Any]] | str", Any]):
         return repr(self._items)
 
     def find(self, type_: TypeEngine[Any], name: str | None = None) -> Any:
-        """Return the Python type that the user gives to ``type_``, or ``...`` for none; a name goes before a class.
+        """Return the Python type for ``type_``, or ``...`` if there is none. Names take precedence over classes.
 
         Args:
             type_: The type as SQLAlchemy reflects it.
-            name: What the database calls it, where that is known.
+            name: The database's name for it, if known.
         """
         if not self._items:
             return ...
-        for called in _names(type_, name):
-            if called in self._items:
-                return self._items[called]
+        for candidate in _names(type_, name):
+            if candidate in self._items:
+                return self._items[candidate]
         for cls in type(type_).__mro__:
             if cls in self._items:
                 return self._items[cls]
@@ -73,28 +73,28 @@ def _key(key: object) -> type[TypeEngine[Any]] | str:
     if isinstance(key, str):
         return key.strip().lower()
     if isinstance(key, type) and issubclass(key, TypeEngine):
-        known: type[TypeEngine[Any]] = key  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+        known: type[TypeEngine[Any]] = key  # pyright: ignore[reportUnknownVariableType]  # issubclass does not narrow type arguments
         return known
     raise TypeError(
-        f"types: {key!r} is not what a SQL type is known by; give a SQLAlchemy type class (INET, not INET()),"
-        " or the type's name as the database says it ('geometry')."
+        f"types: {key!r} does not identify a SQL type; use a SQLAlchemy type class (INET, not INET()),"
+        " or the type's name as the database spells it ('geometry')."
     )
 
 
 def checked_type(value: Any, subject: str) -> Any:
-    """Return a Python type that a user has given. ``Any``: whatever stands in an annotation.
+    """Return ``value`` if it is a Python type. ``Any``: anything that is valid in an annotation.
 
     Raises:
-        TypeError: It is none; the message begins with ``subject``.
+        TypeError: It is not a type; the message begins with ``subject``.
     """
     try:
-        optional: object = None if value is None else value | None  # as in the type of a column that may be NULL
+        optional: object = None if value is None else value | None  # as in the annotation of a nullable column
     except TypeError:
         optional = None
     if optional is None or _is_sql_type(value):
         raise TypeError(
-            f"{subject} is no Python type; give a class, such as str, or another form of an annotation, such as"
-            " list[int], and not its name."
+            f"{subject} is not a Python type; use a class such as str, or another annotation such as list[int], not its"
+            " name."
         )
     return value
 
@@ -107,7 +107,7 @@ def _names(type_: TypeEngine[Any], name: str | None) -> Iterator[str]:
     if name is not None:
         yield name.lower()
         yield name.lower().partition("(")[0].strip()
-    name_of_type = getattr(type_, "name", None)  # of an enum, a domain, and third parties' types
+    name_of_type = getattr(type_, "name", None)  # of an enum, a domain or a third party's type
     if isinstance(name_of_type, str):
         yield name_of_type.lower()
     if isinstance(type_, sqltypes.UserDefinedType):
@@ -118,5 +118,5 @@ def _names(type_: TypeEngine[Any], name: str | None) -> Iterator[str]:
 def spelling(type_: TypeEngine[Any]) -> str:
     try:
         return str(type_)
-    except Exception:  # noqa: BLE001  what a third party's type raises there is not for us to know
+    except Exception:  # noqa: BLE001  a third party's type may raise anything
         return type(type_).__name__

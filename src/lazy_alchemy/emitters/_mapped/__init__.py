@@ -1,1 +1,1 @@
-"""Classes that SQLAlchemy maps onto a table: arguments, relationships and their names, listeners."""
+"""Classes mapped onto tables by SQLAlchemy: arguments, relationships and their names, listeners."""

@@ -1,4 +1,4 @@
-"""SQLModel classes that a registry declares, mapped onto the reflected table when they are first asked for."""
+"""SQLModel classes declared in a registry, mapped onto the reflected table when they are first used."""
 
 from __future__ import annotations
 
@@ -27,31 +27,32 @@ __all__ = ["DeclaredEmitter"]
 
 @dataclass(frozen=True)
 class DeclaredEmitter:
-    """Maps a declared class onto a table, and gives the class itself, with ``Class.__table__ is table``.
+    """Maps a declared class onto a table and returns the class itself, with ``Class.__table__ is table``.
 
-    A class can be mapped onto one table. The first table gets the class that is declared; another one (of another
-    engine, or of the same after it has changed) gets a subclass of it, which a type checker cannot tell from it.
+    A class can only be mapped onto one table. The first table gets the declared class; any other (of another engine, or
+    the same table after a change) gets a subclass, which to type checkers is the same class.
 
     Attributes:
-        model: The class that is declared.
-        primary_key: The names of the columns that tell the rows apart, of what has no primary key.
+        model: The declared class.
+        primary_key: The names of the columns that identify a row, if the table has no primary key.
     """
 
     model: type[SQLModel]
     primary_key: tuple[str, ...] = ()
 
     def emit(self, table: Table) -> type[SQLModel]:
-        """Return the class, mapped; no I/O.
+        """Return the mapped class; no I/O.
 
         Raises:
-            ModelError: It is not made of this table's columns, or the table has no primary key.
+            ModelError: The class has fields that are not columns of the table, or is not a ``MappedModel``; or the
+                table has no primary key.
         """
         model = self.model
         if not issubclass(model, MappedModel):
             if vars(model).get("__table__") is not None:
                 raise ModelError(
-                    f"{model.__name__} is declared as the model of {table.fullname!r} and is a table by itself. Derive"
-                    " it from lazy_alchemy.emitters.MappedModel, without table=True."
+                    f"{model.__name__} is declared as the model of {table.fullname!r} but is already mapped onto a"
+                    " table. Derive it from lazy_alchemy.emitters.MappedModel, without table=True."
                 )
             raise ModelError(
                 f"{model.__name__} is declared as the model of {table.fullname!r}: derive it from"
@@ -63,11 +64,11 @@ class DeclaredEmitter:
         missing = [name for name in names if name not in fields]
         if missing:
             raise ModelError(
-                f"{model.__name__} has {', '.join(map(repr, missing))}, and {table.fullname!r} has no such column. Its"
+                f"{model.__name__} has {', '.join(map(repr, missing))}, but {table.fullname!r} has no such column. Its"
                 f" columns are {', '.join(map(repr, fields))}."
             )
         mapped = model if "__mapper__" not in vars(model) else _sibling(model)
-        options: dict[str, Any] = {"primary_key": key}  # Any: what a mapper takes
+        options: dict[str, Any] = {"primary_key": key}  # Any: the arguments of a mapper
         if mapped is not model:
             options["concrete"] = True
         if others := [str(fields[name].column.key) for name in fields if name not in names]:
@@ -80,7 +81,7 @@ class DeclaredEmitter:
         except SQLAlchemyError as error:
             class_registry.dispose()
             raise ModelError(f"as_sqlmodel() cannot map {model.__name__} onto {table.fullname!r}: {error}") from error
-        # What SQLModel itself notes of a class with table=True; it is asked for at every use of an instance.
+        # SQLModel itself sets these for a class with table=True, and reads them at every use of an instance.
         config = cast("dict[str, Any]", mapped.model_config)
         config.update(table=True, read_from_attributes=True, read_with_orm_mode=True)
         listen(mapped, [dataclasses.replace(fields[name], name=field) for name, field in names.items()])
@@ -88,10 +89,10 @@ class DeclaredEmitter:
 
 
 def _sibling(model: type[SQLModel]) -> type[SQLModel]:
-    """Make a subclass that is not mapped yet, of the same name.
+    """Create a subclass of the same name that is not mapped yet.
 
-    Its fields are given anew: where a field of a mapped class was, there is now SQLAlchemy's attribute, which Pydantic
-    would take for the default.
+    It redefines the fields: in a mapped class, they have been replaced by SQLAlchemy's attributes, which Pydantic would
+    use as default values.
     """
     namespace: dict[str, Any] = {
         "__module__": model.__module__,
@@ -102,7 +103,7 @@ def _sibling(model: type[SQLModel]) -> type[SQLModel]:
         "model_config": {**model.model_config, "table": False},
     }
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)  # as it is to
-        metaclass: Any = type(model)  # Any: to a checker, the metaclass of a class known at run time only
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)  # which is intended
+        metaclass: Any = type(model)  # Any: the class, and so its metaclass, is only known at run time
         made: type[SQLModel] = metaclass(model.__name__, (model,), namespace)
         return made

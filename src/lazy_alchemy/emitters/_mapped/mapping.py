@@ -1,4 +1,4 @@
-"""What the emitters of mapped classes share: their options, and how the classes of related tables are made together."""
+"""The base of the emitters of mapped classes: their options, and the creation of classes for related tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lazy_alchemy.emitters._fields.type_options import TypedEmitter
 from lazy_alchemy.emitters._mapped.arguments import (
     check_attributes,
     check_init,
-    goes_in_circles,
+    has_circular_key,
     is_loaded,
     key_columns,
     key_names,
@@ -42,67 +42,66 @@ _BaseT = TypeVar("_BaseT")
 
 @dataclass(frozen=True)
 class ClassPlan(Generic[_BaseT]):
-    """What one mapped class is to be.
+    """The definition of one mapped class.
 
     Attributes:
         table: Its table.
         fields: Its columns.
-        key: The columns that tell its rows apart.
+        key: The columns that identify a row.
         base: The user's base class, if there is one.
-        relationships: Its relationships by name.
+        relationships: Its relationships, by name.
     """
 
     table: Table
     fields: Sequence[ModelField]
-    key: Sequence[Column[Any]]  # Any: of whatever Python type
+    key: Sequence[Column[Any]]  # Any: columns of any Python type
     base: type[_BaseT] | None
-    relationships: Mapping[str, RelationshipProperty[Any]]  # Any: to whatever class
+    relationships: Mapping[str, RelationshipProperty[Any]]  # Any: relationships to any class
 
     @property
     def namespace(self) -> dict[str, Any]:
-        """What every kind of mapped class has in its body."""
+        """The attributes that every kind of mapped class defines."""
         body: dict[str, Any] = {"__doc__": self.table.comment, "__table__": self.table}
-        if not self.table.primary_key.columns or goes_in_circles(self.table):
+        if not self.table.primary_key.columns or has_circular_key(self.table):
             body["__mapper_args__"] = {"primary_key": list(self.key)}
         return body
 
 
 @dataclass(frozen=True, kw_only=True)
 class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
-    """Makes a class of a table that is mapped onto the table itself: ``Class.__table__ is table``.
+    """Creates a class mapped onto a table, with ``Class.__table__ is table``.
 
-    Each class is the only one in its registry: it clashes with no other and goes when nobody holds it.
+    Each class is the only one in its registry: it conflicts with no other class and can be garbage-collected.
 
     Attributes:
-        base: A class of the user's that the class inherits from, with methods and properties. With ``relationships``
-            it is the base of this table's class; a mapping of tables to classes gives each table its own.
-        relationships: Tables whose classes are made together with this table's, and related with it and with each
-            other as their foreign keys say. The same tables and options give the same classes, whichever of the tables
-            is asked.
-        primary_key: The names of the columns that tell the rows apart, of a view or a table that has no primary key. A
-            mapping of tables to names is for several tables.
-        types: Python types of your own, by SQLAlchemy type class or by the type's name in the database.
-        unknown: Is called with a column whose type nobody knows, and returns its Python type, or None for ``Any``.
-        strict: Whether a type that nobody knows is a ModelError. Otherwise it is ``Any``, and an UnknownTypeWarning
-            names table, column and type.
+        base: Your own class to inherit methods and properties from. With ``relationships`` it is the base of this
+            table's class only; a mapping of tables to classes sets that of each.
+        relationships: Tables to create classes for together with this table's. All these classes are related by their
+            foreign keys. The same tables and options return the same classes, whichever table is used for the call.
+        primary_key: The names of the columns that identify a row of a view, or of a table without a primary key. For
+            several tables, a mapping of tables to names.
+        types: Your own Python types, by SQLAlchemy type class or by the type's name in the database.
+        unknown: A function of a column whose SQL type is unknown. It returns the Python type, or None for ``Any``.
+        strict: Whether an unknown SQL type is a ModelError. Otherwise its Python type is ``Any``, and an
+            UnknownTypeWarning names the table, the column and the type.
     """
 
     base: type[_BaseT] | Mapping[Any, type[_BaseT]] | None = field(default=None, compare=False)
     relationships: Collection[Table] = ()
     primary_key: Collection[str] | Mapping[Any, Collection[str]] = field(default=(), compare=False)
-    # Any, thrice: a Table of whatever columns; Mapping is invariant in its key.
+    # Any, three times: a Table of any kind, because Mapping is invariant in its key.
     _bases: frozenset[tuple[Any, type[_BaseT]]] = field(init=False, repr=False)
     _keys: frozenset[tuple[Any, tuple[str, ...]]] = field(init=False, repr=False)
 
     _call: ClassVar[str]
-    _known_base: ClassVar[type[Any]]  # what check_attributes need not look at
+    _known_base: ClassVar[type[Any]]  # its attributes, and those of its bases, are not checked by check_attributes
 
     def __post_init__(self) -> None:
-        """Check the options, and bring them into the form in which equal ones compare equal.
+        """Check the options, and normalize them so that equivalent ones compare equal.
 
         Raises:
-            ModelError: One of them is of a kind that cannot be.
-            TypeError: Likewise, of those that are about types.
+            ModelError: ``base``, ``relationships`` or ``primary_key`` has the wrong type.
+            TypeError: ``types`` or ``unknown`` has the wrong type.
         """
         super().__post_init__()
         bases = per_table(self.base, "base", self._checked_base)
@@ -113,10 +112,10 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         set_option(self, "_keys", frozenset((table, key) for table, key in keys if key))
 
     def emit(self, table: Table) -> type[_BaseT]:
-        """Return a mapped class of ``table``; no I/O.
+        """Return a mapped class for ``table``; no I/O.
 
         Raises:
-            ModelError: The table has no primary key and none was named, or an option does not suit it.
+            ModelError: The table has no primary key and none was passed, or an option does not fit the table.
         """
         bases = {table if of is None else of: base for of, base in self._bases}
         keys = {table if of is None else of: key for of, key in self._keys}
@@ -124,7 +123,7 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         if tables and not is_loaded(table):
             raise ModelError(f"relationships=: {table.fullname!r} itself is not an accessor's table.")
         if is_loaded(table):
-            # All calls that mean the same class have this one in common.
+            # The normal form of all calls for the same class.
             tables = frozenset({table, *tables}) if tables else tables
             common = dataclasses.replace(self, relationships=tables, base=bases, primary_key=keys)
             if common != self:
@@ -132,7 +131,7 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         self._check_tables(tables or {table}, bases, keys)
         if not tables:
             return self._make([table], {}, bases, keys)[table]
-        emitted = emitted_from(table)  # where ``emit_once`` looks
+        emitted = emitted_from(table)  # the dict that ``emit_once`` reads
         if self not in emitted:
             classes = self._make(sorted(tables, key=_name_of), related(tables), bases, keys)
             for member in tables:
@@ -147,7 +146,7 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         bases: Mapping[Table, type[_BaseT]],
         keys: Mapping[Table, tuple[str, ...]],
     ) -> dict[Table, type[_BaseT]]:
-        """Make the classes of ``tables``, all or none."""
+        """Create the classes of ``tables``, all or none."""
         classes: dict[Table, type[_BaseT]] = {}
         plans = [
             self._plan(
@@ -164,10 +163,10 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
                 classes[plan.table] = self._new_class(plan, class_registry)
                 listen(classes[plan.table], plan.fields)
             if relationships:
-                # Now, while the tables are those that were looked at, and where an error is the caller's.
+                # Configure now: the tables have not changed since they were examined, and the caller gets any error.
                 for class_registry in registries:
                     class_registry.configure(cascade=True)
-        except (SQLAlchemyError, TypeError) as error:  # TypeError: bases that do not go together
+        except (SQLAlchemyError, TypeError) as error:  # TypeError: incompatible bases
             for class_registry in registries:
                 class_registry.dispose(cascade=True)
             names = ", ".join(repr(table.fullname) for table in tables)
@@ -182,7 +181,7 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
         names: tuple[str, ...],
     ) -> ClassPlan[_BaseT]:
         key = key_columns(table, names, self._call, related=bool(self.relationships))
-        # What the caller calls a key is never NULL, though the database does not know it of a view's columns.
+        # The caller's key is assumed to be NOT NULL, which databases do not report for the columns of a view.
         fields = [
             dataclasses.replace(field, nullable=False) if field.column in key else field
             for field in model_fields(table, self._map)
@@ -203,16 +202,16 @@ class MappedEmitter(TypedEmitter, ABC, Generic[_BaseT]):
 
     @property
     def is_outdated(self) -> bool:
-        """Whether one of the tables was replaced by another version of it."""
+        """Whether one of the related tables was replaced by a new version of it."""
         return any(table.metadata.tables.get(table.key) is not table for table in self.relationships)
 
     @abstractmethod
     def _checked_base(self, base: object) -> type[_BaseT] | None:
-        """Return a class that can be a base, or None for none; raise a ModelError for any other."""
+        """Return a valid base class, or None for no base; raise a ModelError for anything else."""
 
     @abstractmethod
     def _new_class(self, plan: ClassPlan[_BaseT], class_registry: registry) -> type[_BaseT]:
-        """Return a new mapped class, the only one of ``class_registry``."""
+        """Return a new mapped class, the only one in ``class_registry``."""
 
 
 def _name_of(table: Table) -> tuple[str, str]:
@@ -221,7 +220,7 @@ def _name_of(table: Table) -> tuple[str, str]:
 
 def _remember(table: Table, emitter: MappedEmitter[Any], made: type[Any]) -> None:
     emitted = emitted_from(table)
-    # A table that stays would otherwise keep every version of those that change, under its emitters and its calls.
+    # Otherwise an unchanged table would keep every version of the related tables that change, through its emitters.
     old = [made for other, made in list(emitted.items()) if isinstance(other, MappedEmitter) and other.is_outdated]
     if table.metadata.tables.get(table.key) is table:
         for other in [other for other, made in list(emitted.items()) if made in old]:

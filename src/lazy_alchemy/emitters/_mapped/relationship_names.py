@@ -1,7 +1,7 @@
-"""What relationships are called. Pure, no I/O.
+"""The names of relationships. Pure, no I/O.
 
-docs/sqlmodel.md has the rules. Each ``names_of_...`` returns the forms of a name, the shortest first, and ``assign``
-chooses among them.
+docs/sqlmodel.md has the rules. Each ``names_of_...`` function returns candidate names, the shortest first, from which
+``assign`` chooses.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ __all__ = ["LINK_ENDS", "assign", "names_of_link", "names_of_many", "names_of_on
 _T = TypeVar("_T")
 
 LINK_ENDS = 2
-"""How many foreign keys a link table has."""
+"""The number of foreign keys of a link table."""
 
 
 def names_of_one(info: ForeignKeyInfo) -> Sequence[str]:
-    """Name the row that a foreign key refers to: by its column ``customer_id``, ``customer``."""
+    """Return names for the row that a foreign key refers to: ``customer`` for the column ``customer_id``."""
     pairs = list(zip(info.columns, info.referred_columns, strict=True))
-    # (tenant_id, user_id) that refers to (tenant_id, id) is about the user.
-    telling = [column for column, referred in pairs if column != referred]
-    words = "_".join(telling or (info.columns if len(pairs) == 1 else ()))
-    cut = _without_id(words, pairs[-1][1])
-    if not telling and not cut:
+    # (tenant_id, user_id) referring to (tenant_id, id) identifies a user.
+    distinctive = [column for column, referred in pairs if column != referred]
+    words = "_".join(distinctive or (info.columns if len(pairs) == 1 else ()))
+    stem = _without_id(words, pairs[-1][1])
+    if not distinctive and not stem:
         words = info.referred_table
-    return [*([cut] if cut else []), f"{words}_row", f"{words}_row_{info.referred_table}"]
+    return [*([stem] if stem else []), f"{words}_row", f"{words}_row_{info.referred_table}"]
 
 
 def _without_id(column: str, referred: str) -> str:
@@ -46,12 +46,12 @@ def _without_id(column: str, referred: str) -> str:
 
 
 def names_of_many(info: ForeignKeyInfo, child: TableInfo, by: str) -> Sequence[str]:
-    """Name the rows of ``child`` that refer to a row: ``orders``, or ``orders_by_customer``.
+    """Return names for the rows of ``child`` that refer to a row: ``orders``, or ``orders_by_customer``.
 
     Args:
         info: The foreign key.
-        child: The table that it is on.
-        by: What the relationship in the other direction is called.
+        child: The table that has it.
+        by: The name of the relationship in the other direction.
     """
     name = _seen_from(info.referred_schema, child.schema, child.name)
     if (info.referred_schema, info.referred_table) == (child.schema, child.name):
@@ -60,7 +60,7 @@ def names_of_many(info: ForeignKeyInfo, child: TableInfo, by: str) -> Sequence[s
 
 
 def names_of_link(here: ForeignKeyInfo, there: ForeignKeyInfo, link: TableInfo) -> Sequence[str]:
-    """Name, on the side of ``here``, those that ``there`` leads to."""
+    """Return names, on the side that ``here`` refers to, for the rows that ``there`` refers to."""
     name, by = _seen_from(here.referred_schema, there.referred_schema, there.referred_table), names_of_one(there)[0]
     if (here.referred_schema, here.referred_table) == (there.referred_schema, there.referred_table):
         return [f"{name}_by_{by}", f"{name}_by_{link.name}_{by}"]
@@ -72,7 +72,7 @@ def _seen_from(schema: str | None, other_schema: str | None, name: str) -> str:
 
 
 def possible_names(child: TableInfo) -> list[str]:
-    """Return all names that relationships may have which write the foreign keys of ``child``, in whatever group."""
+    """Return all possible names of relationships that write the foreign keys of ``child``, in any group of tables."""
     numbers = range(2, 2 + len(child.foreign_keys))
     names: set[str] = set()
 
@@ -92,9 +92,9 @@ def possible_names(child: TableInfo) -> list[str]:
     return sorted(names)
 
 
-def assign(wishes: Sequence[tuple[_T, Sequence[str]]], taken: set[str]) -> Iterator[tuple[_T, str]]:
-    """Yield a name for each, adding it to ``taken``: the shortest form that neither is taken nor suits another too."""
-    waiting = {number: [_attribute(form) for form in forms] for number, (_, forms) in enumerate(wishes)}
+def assign(candidates: Sequence[tuple[_T, Sequence[str]]], taken: set[str]) -> Iterator[tuple[_T, str]]:
+    """Yield a name for each item and add it to ``taken``: the first candidate that is neither taken nor ambiguous."""
+    waiting = {number: [_attribute(form) for form in forms] for number, (_, forms) in enumerate(candidates)}
     names: dict[int, str] = {}
     while any(waiting.values()):
         wanted = Counter(forms[0] for forms in waiting.values() if forms)
@@ -104,13 +104,13 @@ def assign(wishes: Sequence[tuple[_T, Sequence[str]]], taken: set[str]) -> Itera
         taken.update(names.values())
         waiting = {number: forms[1:] for number, forms in waiting.items() if number not in names}
     for number in waiting:
-        form = _attribute(wishes[number][1][-1])
+        form = _attribute(candidates[number][1][-1])
         names[number] = next(
             name for count in itertools.count(1) if (name := form if count == 1 else f"{form}_{count}") not in taken
         )
         taken.add(names[number])
-    for number, (wish, _) in enumerate(wishes):
-        yield wish, names[number]
+    for number, (item, _) in enumerate(candidates):
+        yield item, names[number]
 
 
 def _attribute(text: str) -> str:

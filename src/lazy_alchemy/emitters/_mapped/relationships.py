@@ -1,4 +1,4 @@
-"""Which relationships the classes of some tables have. What they are called is in ``relationship_names``. No I/O."""
+"""The relationships between the classes of a group of tables. Their names are in ``relationship_names``. No I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import foreign, relationship, remote
 
 from lazy_alchemy._errors import ModelError
 from lazy_alchemy._reflected import references
-from lazy_alchemy.emitters._fields.fields import numbers_itself
+from lazy_alchemy.emitters._fields.fields import is_autonumbered
 from lazy_alchemy.emitters._fields.names import field_names
 from lazy_alchemy.emitters._mapped.relationship_names import (
     LINK_ENDS,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Related", "related", "unique_keys"]
 
-_Column = Any  # Column[Any]: of whatever Python type; spelled so that SQLAlchemy 2.0 and 2.1 agree
+_Column = Any  # Column[Any], a column of any Python type, in a form that works with both SQLAlchemy 2.0 and 2.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class _ForeignKey:
     """A foreign key between two tables of the group.
 
     Attributes:
-        info: What was reflected of it.
-        child: The table that it is on.
+        info: The reflected foreign key.
+        child: The table that has it.
         parent: The table that it refers to.
         columns: Its columns.
         referred: The columns that they refer to.
@@ -59,19 +59,20 @@ class _ForeignKey:
 
 @dataclass(eq=False)
 class Related:
-    """One relationship of one class: ``table``'s class has ``name``, which is of ``target``'s class.
+    """One relationship: the attribute ``name`` of the class of ``table``, with one or more instances of ``target``'s.
 
     Attributes:
-        table: The table whose class has it.
-        target: The table whose class it leads to.
-        key: The foreign key, for ``many`` from the other side; of a link table the one that leads to ``table``.
+        table: The table whose class has the attribute.
+        target: The table whose class the relationship leads to.
+        key: The foreign key: on ``table`` for ``one``, on ``target`` for ``many``; for ``link``, the link table's
+            foreign key to ``table``.
         kind: ``one`` for the row that the foreign key refers to, ``many`` for the rows that refer to this one, ``link``
-            for those that a link table relates to this one.
-        second: Of a link table, the foreign key that leads to ``target``.
-        is_list: Whether there may be several.
-        written: The columns that it writes.
+            for the rows that a link table relates to this one.
+        second: For ``link``, the link table's foreign key to ``target``.
+        is_list: Whether the attribute is a list.
+        written: The columns that the relationship writes.
         in_cycle: Whether the tables refer to each other in a circle.
-        back: The relationship that leads back.
+        back: The relationship in the other direction.
         name: The attribute's name.
     """
 
@@ -87,13 +88,13 @@ class Related:
     name: str = ""
 
     def build(self, classes: Mapping[Table, type[Any]]) -> RelationshipProperty[Any]:
-        """Return it as SQLAlchemy has it.
+        """Return the SQLAlchemy relationship.
 
         Args:
-            classes: The class of each table; they are looked up when the relationship is configured.
+            classes: The class of each table; it is looked up when the relationship is configured.
         """
-        # SQLAlchemy warns of two relationships that write one column, also of classes that have nothing to do with each
-        # other. Here this is as it must be: composite foreign keys share columns, and groups share tables.
+        # SQLAlchemy warns about two relationships that write the same column, even in unrelated classes. Here that is
+        # intended: composite foreign keys share columns, and groups share tables.
         options: dict[str, Any] = {
             "uselist": self.is_list,
             "overlaps": ",".join(possible_names(self.key.child.reflected)),
@@ -108,10 +109,10 @@ class Related:
             options["primaryjoin"] = _join(self.key, self._foreign, remote)
         else:
             options["primaryjoin"] = _join(self.key, self._remote_foreign, _plain)
-            # What becomes of the rows that refer to a deleted one is said in the database (ON DELETE ...).
+            # Leave the rows that refer to a deleted row to the database (ON DELETE ...).
             options["passive_deletes"] = "all"
         if self.second is None and self.in_cycle and all(column.nullable for column in self.written):
-            options["post_update"] = True  # so that rows which refer to each other can be written
+            options["post_update"] = True  # so that rows that refer to each other can be flushed
         target = self.target
         return relationship(lambda: classes[target], **options)
 
@@ -134,10 +135,10 @@ def _join(
 
 
 def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Related]]:
-    """Return the relationships of the class of each of ``tables``: those that their foreign keys make among them.
+    """Return the relationships of the class of each table, from the foreign keys between ``tables``.
 
     Raises:
-        ModelError: The tables cannot all be used together.
+        ModelError: The tables cannot be used together.
     """
     ordered = _together(tables)
     keys = [key for table in ordered for key in _foreign_keys(table, ordered)]
@@ -149,8 +150,8 @@ def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Rel
         by_table: defaultdict[ReflectedTable, list[tuple[Related, Sequence[str]]]] = defaultdict(list)
         for one, forms in new:
             by_table[one.table].append((one, forms))
-        for table, wishes in by_table.items():
-            for one, name in assign(wishes, taken[table]):
+        for table, candidates in by_table.items():
+            for one, name in assign(candidates, taken[table]):
                 one.name = name
                 result[table].append(one)
 
@@ -161,7 +162,7 @@ def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Rel
         if key.child not in linking
     ]
     links: list[tuple[Related, Sequence[str]]] = []
-    # In this order: what comes later takes no name of what came before.
+    # In this order, because later relationships do not take the names of earlier ones.
     add((one, names_of_one(one.key.info)) for one in ones)
     add((_other_side(one), names_of_many(one.key.info, one.key.child.reflected, one.name)) for one in ones)
     for first, second in linking.values():
@@ -175,7 +176,7 @@ def related(tables: Collection[ReflectedTable]) -> dict[ReflectedTable, list[Rel
 
 
 def unique_keys(table: Table) -> Iterator[frozenset[_Column]]:
-    """Yield the columns of each key of which ``table`` has a row at most."""
+    """Yield the columns of the primary key, of each unique constraint and of each unique index that is not partial."""
     if table.primary_key.columns:
         yield frozenset(table.primary_key.columns)
     for constraint in table.constraints:
@@ -191,19 +192,19 @@ def unique_keys(table: Table) -> Iterator[frozenset[_Column]]:
 
 
 def _together(tables: Collection[ReflectedTable]) -> list[ReflectedTable]:
-    """Return the tables in an order that depends on their names alone."""
+    """Return the tables in the order of their names, after checking that they belong together."""
     ordered = sorted(tables, key=lambda table: (table.schema or "", table.name))
     for first, second in itertools.pairwise(ordered):
         if (first.reflected.schema, first.name) == (second.reflected.schema, second.name):
             raise ModelError(
-                f"relationships= has two tables {first.fullname!r}: one was replaced after it changed, or they are of"
-                " two databases. Get all of them from the same accessor again."
+                f"relationships= has two tables {first.fullname!r}: one was replaced after it changed, or they are in"
+                " different databases. Get all of them from the same accessor again."
             )
     for first, second in itertools.pairwise(ordered):
         if first.metadata is not second.metadata:
             raise ModelError(
-                f"{first.fullname!r} and {second.fullname!r} cannot be related: they are of two databases, or one of"
-                " them is temporary. Get both from the same accessor."
+                f"{first.fullname!r} and {second.fullname!r} cannot be related: they are in different databases, or"
+                " one of them is temporary. Get both from the same accessor."
             )
     return ordered
 
@@ -221,11 +222,11 @@ def _foreign_keys(child: ReflectedTable, tables: Collection[ReflectedTable]) -> 
         if parent is None or identity in seen or (parent is child and info.columns == info.referred_columns):
             continue
         if any(name not in parent.columns for name in info.referred_columns):
-            continue  # SQLite allows it
+            continue  # SQLite allows references to missing columns
         seen.add(identity)
         try:
             is_same = constraint.referred_table is parent
-        except SQLAlchemyError:  # it was replaced before the table that it refers to was loaded
+        except SQLAlchemyError:  # the child was replaced before its parent was loaded
             is_same = False
         if not is_same:
             raise ModelError(
@@ -239,8 +240,8 @@ def _foreign_keys(child: ReflectedTable, tables: Collection[ReflectedTable]) -> 
 def _written(key: _ForeignKey) -> Iterator[_Column]:
     """Yield the columns that the relationship writes.
 
-    A column that a shorter foreign key has too (``tenant_id``, beside ``tenant_id, user_id``) belongs to that one, as
-    SQLAlchemy's manual has it under "Overlapping Foreign Keys": taking the user away must not take the tenant away.
+    A column that is also in a shorter foreign key (``tenant_id``, besides ``tenant_id, user_id``) is written by that
+    one only, as in SQLAlchemy's manual under "Overlapping Foreign Keys": unsetting the user must not unset the tenant.
     """
     others = [set(info.columns) for info in key.child.reflected.foreign_keys if len(info.columns) < len(key.columns)]
     own = [column for column in key.columns if not any(column.name in other for other in others)]
@@ -248,7 +249,7 @@ def _written(key: _ForeignKey) -> Iterator[_Column]:
 
 
 def _circular(keys: Collection[_ForeignKey]) -> set[_ForeignKey]:
-    """Return those whose parent refers to their child again, directly or not."""
+    """Return the foreign keys whose parent refers back to their child, directly or indirectly."""
     refers: defaultdict[ReflectedTable, set[ReflectedTable]] = defaultdict(set)
     for key in keys:
         if key.parent is not key.child:
@@ -270,7 +271,7 @@ def _circular(keys: Collection[_ForeignKey]) -> set[_ForeignKey]:
 def _links(
     tables: Collection[ReflectedTable], keys: Collection[_ForeignKey]
 ) -> dict[ReflectedTable, tuple[_ForeignKey, _ForeignKey]]:
-    """Return the tables that do nothing but relate two others, or another with itself, with their foreign keys."""
+    """Return the link tables, which only relate two other tables or another table to itself, and their foreign keys."""
     result: dict[ReflectedTable, tuple[_ForeignKey, _ForeignKey]] = {}
     for table in tables:
         own = [key for key in keys if key.child is table]
@@ -283,7 +284,7 @@ def _links(
         first, second = own
         linking = frozenset({*first.columns, *second.columns})
         rest = [column for column in table.columns if column not in linking]
-        numbered = all(map(numbers_itself, rest))  # an ``id`` of its own does no harm
+        numbered = all(map(is_autonumbered, rest))  # the link table may have its own ``id``
         if numbered and any(key == linking for key in unique_keys(table)):
             result[table] = (first, second)
     return result

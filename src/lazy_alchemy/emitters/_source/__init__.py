@@ -1,1 +1,1 @@
-"""Columns, types, values and classes as source text."""
+"""Source text of types, values, classes and registries."""

@@ -1,4 +1,4 @@
-"""The classes of one table as source text: of its columns, of its rows, and for SQLModel. No I/O."""
+"""The source text of one table's classes: the columns class, the Pydantic models and the SQLModel class. No I/O."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
 
 __all__ = ["columns_class", "model_class", "sqlmodel_class"]
 
-# The attributes of a collection of columns, on SQLAlchemy 2.0 and 2.1, which hide a column; a test compares it.
+# The attributes of column collections in SQLAlchemy 2.0 and 2.1, which hide columns; a test compares the list with
+# SQLAlchemy.
 _COLLECTION = frozenset(
     """
     add as_readonly clear compare contains_column corresponding_column extend get items keys remove update values
-    """.split()  # noqa: SIM905  one name a line would be a page
+    """.split()  # noqa: SIM905  a list with one name per line would be a page long
 )
 
 
 def columns_class(
     table: Table, fields: Sequence[ModelField], name: str, scope: ModuleScope, target: Literal["2.0", "2.1"]
 ) -> str:
-    """Return the class of a table's columns."""
+    """Return the source of a table's columns class."""
     plain = [one for one in fields if _is_attribute(str(one.column.name))]
     awkward = [one for one in fields if one not in plain]
     body = Scope(scope, _names(fields))
@@ -60,12 +61,12 @@ def columns_class(
 
 
 def _overloads(fields: Sequence[ModelField], texts: dict[ModelField, str], body: Scope) -> Iterator[str]:
-    """Yield the overloads by which a column that can be no attribute is reached: ``c["keys"]``."""
+    """Yield the overloads for columns that cannot be attributes: ``c["keys"]``."""
     overload, literal, column, anything = (body.name(name) for name in ("overload", "Literal", "Column", "Any"))
     collection = body.name("ReadOnlyColumnCollection")
     first = True
     for one in fields:
-        # That a subclass tells more of some keys than SQLAlchemy does of all is, to mypy, another method.
+        # To mypy, more specific overloads than SQLAlchemy's are an incompatible override.
         yield f"    @{overload}" + ("  # type: ignore[override]" if first else "")
         first = False
         key = f"key: {literal}[{string(str(one.column.name))}], /"
@@ -107,21 +108,21 @@ def model_class(
     scope: ModuleScope,
     shape: Literal["row", "insert", "partial"],
 ) -> str:
-    """Return a Pydantic model of a table."""
+    """Return the source of a Pydantic model of a table."""
     some = [one for one in fields if shape == "row" or not one.generated]
     body = Scope(scope, _names(fields))
     lines = [class_header(name, [Scope(scope).name("RowModel")])]
-    purpose = {"row": "A row", "insert": "A row to be inserted", "partial": "A change of some columns"}[shape]
+    purpose = {"row": "A row of", "insert": "A row to insert into", "partial": "A partial update of a row of"}[shape]
     lines.append(
-        docstring(table.comment if shape == "row" and table.comment else "") or docstring(f"{purpose} of {table.name}.")
+        docstring(table.comment if shape == "row" and table.comment else "") or docstring(f"{purpose} {table.name}.")
     )
     annotations = Annotations(TypeMap(), Limits.for_source(table, sent=shape != "row"))
     if some:
         lines.append("")
     for one in some:
-        described = annotations.of_column(one)
-        type_ = text_of(described, one, table, body, sent=shape != "row")
-        options = [*limits_of(described, sent=shape != "row").items(), *_aliases(one)]
+        annotated = annotations.of_column(one)
+        type_ = text_of(annotated, one, table, body, sent=shape != "row")
+        options = [*limits_of(annotated, sent=shape != "row").items(), *_aliases(one)]
         if one.column.comment:
             options.append(("description", string(one.column.comment)))
         if shape == "row" and one.null_key:
@@ -139,25 +140,25 @@ def model_class(
 
 
 def sqlmodel_class(table: Table, fields: Sequence[ModelField], name: str, scope: ModuleScope) -> str:
-    """Return a SQLModel class of a table, to be mapped when it is first needed."""
+    """Return the source of a SQLModel class of a table, which is mapped when it is first used."""
     body = Scope(scope, _names(fields))
     lines = [class_header(name, [Scope(scope).name("MappedModel")])]
-    lines.append(docstring(table.comment or "") or docstring(f"A row of {table.name}, for a session."))
+    lines.append(docstring(table.comment or "") or docstring(f"A row of {table.name}, for use in a session."))
     lines.append("")
     annotations = Annotations(TypeMap(), Limits.for_source(table, sent=False))
     for one in fields:
         type_ = text_of(annotations.of_column(one), one, table, body, sent=False)
         options: list[tuple[str, str]] = []
         if one.alias is not None:
-            said = string(one.alias)
-            options.append(("schema_extra", f'{{"validation_alias": {said}, "serialization_alias": {said}}}'))
+            alias = string(one.alias)
+            options.append(("schema_extra", f'{{"validation_alias": {alias}, "serialization_alias": {alias}}}'))
         if one.column.comment:
             options.append(("description", string(one.column.comment)))
-        name_of = body.name("SQLField") if options else ""
+        function = body.name("SQLField") if options else ""
         if one.nullable or one.filled or one.generated:
-            lines.append(_with_default(one.name, _or_none(type_), options, name_of))
+            lines.append(_with_default(one.name, _or_none(type_), options, function))
         elif options:
-            lines.append(call(f"{one.name}: {type_} = {name_of}", options))
+            lines.append(call(f"{one.name}: {type_} = {function}", options))
         else:
             lines.append(field(one.name, type_))
     return "\n".join(lines)
@@ -174,7 +175,7 @@ def _or_none(type_: str) -> str:
 
 
 def _in_columns(one: ModelField) -> Any:
-    """Return what a column holds. Any: any type; but none of them is Any, of which no row type could be inferred."""
+    """Return the type of a column in the columns class. Any: any type but Any, which prevents inferring row types."""
     anything: Any = JsonValue if isinstance(innermost(one.type), sqltypes.JSON) else object
     return anything if one.python_type is Any else _without_any(one.row_type, anything)
 
@@ -184,26 +185,26 @@ def _without_any(type_: Any, anything: Any) -> Any:
     if type_ is Any:
         return anything
     if origin in (Union, types.UnionType):
-        return Union[tuple(_without_any(one, anything) for one in arguments)]  # noqa: UP007  of a number of members
+        return Union[tuple(_without_any(one, anything) for one in arguments)]  # noqa: UP007  the number of members varies
     return types.GenericAlias(list, (_without_any(arguments[0], anything),)) if origin is list else type_
 
 
 def _without_literal(type_: Any) -> Any:
-    """Return a type with ``str`` for an enum's labels, of which pyright would infer no row at all. Any: any type."""
+    """Return a type with ``str`` instead of Literal, with which pyright cannot infer row types. Any: any type."""
     if get_origin(type_) is Literal:
         return str
     if get_origin(type_) in (Union, types.UnionType):
-        return Union[tuple(map(_without_literal, get_args(type_)))]  # noqa: UP007  of a number of members
+        return Union[tuple(map(_without_literal, get_args(type_)))]  # noqa: UP007  the number of members varies
     return type_
 
 
 def _names(fields: Sequence[ModelField]) -> set[str]:
-    """Return what the classes of one table have in their bodies: there, each is the attribute and nothing else."""
+    """Return the attributes of one table's classes; in a class body they hide names of the module."""
     return {name for one in fields for name in (one.name, str(one.column.name))}
 
 
 def _aliases(one: ModelField) -> list[tuple[str, str]]:
-    # Not ``alias``, by which a type checker would know the field: it may be no name that can be written.
+    # Not ``alias``: type checkers would use it as the name of the parameter, but it may not be a valid identifier.
     if one.alias is None:
         return []
     return [("validation_alias", string(one.alias)), ("serialization_alias", string(one.alias))]

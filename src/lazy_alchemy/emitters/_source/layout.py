@@ -1,7 +1,7 @@
-"""Python statements laid out as ``ruff format`` would lay them out, in lines of 88 characters. Pure functions of text.
+"""Python statements formatted as by ``ruff format``, in lines of up to 88 characters. Pure functions of text.
 
-Only the few forms that a generated module has are known here. What cannot be laid out so that it fits (a name of 80
-characters) stays on one line that says ``# fmt: skip``.
+Only the few forms that generated modules use are supported. A statement that cannot be made to fit (such as a name of
+80 characters) stays on one line with ``# fmt: skip``.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ def string(text: str) -> str:
 
 
 def comment_line(text: str) -> str:
-    """Return ``text`` in one line without what is not printable."""
+    """Return ``text`` on one line, without unprintable characters."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def docstring(text: str, indent: str = _INDENT) -> str:
-    """Return a docstring of one line."""
+    """Return a one-line docstring, or an empty string if ``text`` has no printable characters."""
     words = comment_line(text).replace("\\", "\\\\").replace('"', "'")
     return f'{indent}"""{words}"""' if words else ""
 
 
 def subscript(head: str, arguments: Sequence[str], indent: str = "", tail: str = "") -> str:
-    """Return ``head[a, b]tail`` at ``indent``, one argument a line where it is too long for one."""
+    """Return ``head[a, b]tail`` at ``indent``, with one argument per line if it does not fit on one line."""
     line = f"{indent}{head}[{', '.join(arguments)}]{tail}"
     if fits(line):
         return line
@@ -67,7 +67,7 @@ def subscript(head: str, arguments: Sequence[str], indent: str = "", tail: str =
 
 
 def call(head: str, arguments: Sequence[tuple[str, str]], indent: str = _INDENT) -> str:
-    """Return ``head(a=1, b=2)`` at ``indent``, one argument a line where it is too long for one."""
+    """Return ``head(a=1, b=2)`` at ``indent``, with one argument per line if it does not fit on one line."""
     line = f"{indent}{head}({', '.join(f'{name}={value}' for name, value in arguments)})"
     if fits(line) or not arguments:
         return _unwrapped(line)
@@ -94,7 +94,7 @@ def field(name: str, type_: str, default: str | None = None, indent: str = _INDE
 
 
 def alias(name: str, members: Sequence[str], operator: str) -> str:
-    """Return ``name: TypeAlias = ...``: of a union's members, or of the labels of a Literal called ``operator``."""
+    """Return ``name: TypeAlias = ...`` for a union (``operator`` is "|") or a Literal, whose name is ``operator``."""
     if operator != "|":
         head = f"{name}: TypeAlias = {operator}"
         return subscript(head, members)
@@ -119,7 +119,7 @@ def imports(module: str, names: Sequence[str]) -> str:
 
 
 def fits(line: str) -> bool:
-    """Return whether a line is narrow enough: a Chinese character counts as two, a combining accent as none."""
+    """Return whether a line has at most 88 columns; East Asian characters may take two, combining ones take none."""
     if line.isascii():
         return len(line) <= _WIDTH
     return sum(map(_columns, line)) <= _WIDTH

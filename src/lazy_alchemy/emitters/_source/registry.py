@@ -1,4 +1,4 @@
-"""The registry class of a generated module as source text, and which attribute each table has there. No I/O."""
+"""The source text of a generated module's registry class, including the attribute names of its tables. No I/O."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DeclaredTable", "Registry", "registry_class"]
 
-# The attributes of LazyDB and AsyncLazyDBAccessor, which no table can have; a test compares it with the classes.
+# The attributes of LazyDB and AsyncLazyDBAccessor, which cannot be tables; a test compares the list with the classes.
 _ACCESSOR = frozenset(
     """
     cache_info cache_ttl engine get invalidate invalidate_all list_tables list_views metadata mro preload preload_all
     refresh registry schema
-    """.split()  # noqa: SIM905  one name a line would be a page
+    """.split()  # noqa: SIM905  a list with one name per line would be a page long
 )
 
 _HIDING = frozenset({"LazyTable", *_ACCESSOR})
@@ -28,11 +28,11 @@ _HIDING = frozenset({"LazyTable", *_ACCESSOR})
 
 @dataclass(frozen=True)
 class Registry:
-    """What a registry class is to be.
+    """The options of a registry class.
 
     Attributes:
         name: Its name.
-        schema: The schema that it is for; None for the connection's default.
+        schema: The schema of its tables; None for the connection's default.
         base: The name of its base class.
     """
 
@@ -43,11 +43,11 @@ class Registry:
 
 @dataclass(frozen=True)
 class DeclaredTable:
-    """What the registry says of one table.
+    """A table's declaration in the registry.
 
     Attributes:
         table: The table's name.
-        arguments: The names of its classes, the arguments of its LazyTable.
+        arguments: The names of its classes, which are the arguments of its LazyTable.
     """
 
     table: str
@@ -55,7 +55,7 @@ class DeclaredTable:
 
 
 def registry_class(registry: Registry, declared: Sequence[DeclaredTable], scope: ModuleScope) -> str:
-    """Return the registry class, with an attribute for each table."""
+    """Return the source of the registry class, with an attribute for each table."""
     top = Scope(scope)
     base = top.name(registry.base)
     schema = [] if registry.schema is None else [f"schema={string(registry.schema)}"]
@@ -67,7 +67,7 @@ def registry_class(registry: Registry, declared: Sequence[DeclaredTable], scope:
     renamed: dict[str, str] = {}
     for one in declared:
         attribute = attributes[one.table]
-        # In the body, the name of an attribute is the attribute.
+        # In the class body, an attribute hides a class of the same name.
         hidden = {name: f"_{name}" for name in one.arguments if name in hiding}
         renamed.update(hidden)
         arguments = [hidden.get(name, name) for name in one.arguments]
@@ -78,7 +78,7 @@ def registry_class(registry: Registry, declared: Sequence[DeclaredTable], scope:
         name = string(one.table)
         line = subscript(f"{attribute}: {lazy}", arguments, "    ", f" = {lazy}(name={name})")
         if "\n" in line or "# fmt" in line:
-            # As ruff has it: the arguments of the call are broken before those of the annotation.
+            # Like ruff, break the arguments of the call before those of the annotation.
             *first, last = plain.split("\n")
             line = "\n".join([*first, call(f"{last[4:]} = {lazy}", [("name", name)])])
         lines.append(line)
@@ -87,7 +87,7 @@ def registry_class(registry: Registry, declared: Sequence[DeclaredTable], scope:
 
 
 def _attributes(tables: Sequence[str]) -> dict[str, str]:
-    """Return the attribute of each table: its own name, wherever that can be one; of no other table's making."""
+    """Return the attribute name of each table: the table's name if possible, else one derived from it."""
     taken = {table for table in tables if _is_attribute(table)}
     result: dict[str, str] = {}
     for table in tables:

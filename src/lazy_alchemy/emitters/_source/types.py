@@ -1,4 +1,4 @@
-"""Python types as source text, and what a module must import for them. Pure functions, no I/O."""
+"""The source text of Python types, and the imports that it needs. No I/O."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["RESERVED", "ModuleScope", "Scope", "distinct"]
 _BUILTINS = {cls.__name__: cls for cls in (bool, bytes, dict, float, int, list, object, set, slice, str, tuple)}
 _MODULES = {module.__name__: module for module in (datetime, decimal, ipaddress, uuid)}
 _LONG = 40
-"""A type of more characters has a name of its own: what is left of each line is short."""
+"""The maximum length of a type's text within a line, in characters; a longer type gets an alias."""
 
-# From which module each name comes that a generated module may use, and what it is called there.
+# The names that a generated module may use, with the module of each and its name there.
 _SYMBOLS: dict[str, tuple[str, str]] = {
     "Annotated": ("typing", "Annotated"),
     "Any": ("typing", "Any"),
@@ -69,15 +69,15 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
 _STANDARD = frozenset({"builtins", "datetime", "decimal", "ipaddress", "typing", "uuid"})
 
 RESERVED = frozenset({*_SYMBOLS, *_BUILTINS, *_MODULES, "annotations"})
-"""What no class of a generated module may be called."""
+"""Names that classes of a generated module cannot have."""
 
 
 @dataclass
 class ModuleScope:
-    """What is known at the top of one module: its imports, and names for its long types.
+    """The top level of one module: its imports, and aliases for long types.
 
     Attributes:
-        taken: Names that are something else.
+        taken: Names that are already in use.
     """
 
     taken: set[str]
@@ -85,13 +85,13 @@ class ModuleScope:
     _aliases: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict[tuple[str, str], tuple[str, str]])
 
     def import_(self, module: str, name: str | None, as_: str) -> None:
-        """Have a module, or a name of it, imported."""
+        """Import a module, or a name from it."""
         self._imports.add((module, name, as_))
 
     def alias(self, text: str, statement_of: Callable[[str], str], wanted: str) -> str:
-        """Return the name of the type whose text is ``text``: ``wanted``, if nothing else is called so.
+        """Return the name of an alias for the type with this text: ``wanted``, unless that is taken.
 
-        ``statement_of`` makes the statement of the name.
+        ``statement_of`` returns the alias's definition, given its name.
         """
         if (wanted, text) not in self._aliases:
             name = distinct(wanted, text, self.taken)
@@ -101,7 +101,7 @@ class ModuleScope:
         return self._aliases[wanted, text][0]
 
     def import_lines(self) -> list[str]:
-        """Return the import statements, those of the standard library first, with an empty line between."""
+        """Return the import statements, those of the standard library first, then an empty line and the others."""
         blocks: list[list[str]] = []
         for standard in (True, False):
             found = {item for item in self._imports if (item[0] in _STANDARD) is standard}
@@ -118,7 +118,7 @@ class ModuleScope:
         return [*first, *([""] if first and second else []), *second]
 
     def alias_lines(self) -> list[str]:
-        """Return the statements that name the long types: by name, but what one is made of before it."""
+        """Return the definitions of the aliases, sorted by name, except that an alias comes after those it uses."""
         statements = dict(self._aliases.values())
         lines: dict[str, str] = {}
 
@@ -136,7 +136,7 @@ class ModuleScope:
 
 
 def distinct(wanted: str, of: str, taken: Collection[str]) -> str:
-    """Return ``wanted`` if it is not taken, and else with a mark that depends on nothing but ``of``."""
+    """Return ``wanted`` if it is not taken, else with a suffix that is a digest of ``of``."""
     digest = hashlib.sha256(of.encode("utf-8", "backslashreplace")).hexdigest()
     separator = "" if wanted.endswith("_") else "_"
     marked = (f"{wanted}{separator}{digest[:length]}" for length in range(4, len(digest) + 1))
@@ -144,19 +144,19 @@ def distinct(wanted: str, of: str, taken: Collection[str]) -> str:
 
 
 def _isort_key(name: str) -> tuple[int, str, str]:
-    # Constants, then classes, then functions, as isort orders what is imported.
+    # Constants, then classes, then functions: isort's order of imported names.
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return kind, name, name
 
 
 @dataclass
 class Scope:
-    """What is known in the body of one class, whose own attributes hide names of the module.
+    """The body of one class, whose attributes hide names of the module.
 
     Attributes:
         module: The module.
         attributes: The class's own attributes.
-        prefix: What the names of its long types begin with.
+        prefix: The prefix of aliases for its long types.
     """
 
     module: ModuleScope
@@ -164,17 +164,17 @@ class Scope:
     prefix: str = ""
 
     def name(self, symbol: str) -> str:
-        """Return what a known name is called here, and have it imported."""
+        """Import a known name and return its local name, which has an underscore if an attribute would hide it."""
         module, original = _SYMBOLS[symbol]
-        called = f"_{symbol}" if symbol in self.attributes else symbol
-        self.module.import_(module, original, called)
-        return called
+        local = f"_{symbol}" if symbol in self.attributes else symbol
+        self.module.import_(module, original, local)
+        return local
 
     def type(self, type_: Any, wanted: str) -> str:
-        """Return the text of a type; a long one has a name of its own, ``wanted`` if it can be. ``Any``: any type."""
+        """Return the text of a type, or an alias if it is long, called ``wanted`` if possible. ``Any``: any type."""
         members = union_members(type_)
         if len(members) > 1 and members[-1] is type(None):
-            inner = self.type(Union[tuple(members[:-1])], wanted)  # noqa: UP007  of a number of members
+            inner = self.type(Union[tuple(members[:-1])], wanted)  # noqa: UP007  the number of members varies
             return f"{inner} | None"
         text = self.text(type_)
         if len(text) <= _LONG:
@@ -215,9 +215,9 @@ class Scope:
         module = getattr(cls, "__module__", "")
         if getattr(_MODULES.get(module), name, None) is not cls or not name:
             return self.name("Any")
-        called = f"_{module}" if module in self.attributes else module
-        self.module.import_(module, None, called)
-        return f"{called}.{name}"
+        local = f"_{module}" if module in self.attributes else module
+        self.module.import_(module, None, local)
+        return f"{local}.{name}"
 
 
 def _label(label: object) -> str:

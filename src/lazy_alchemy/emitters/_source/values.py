@@ -1,4 +1,4 @@
-"""What a generated model says of a column's values beyond their Python type, as source text. No I/O."""
+"""The source text of annotations and limits that generated models add to the Python types of columns. No I/O."""
 
 from __future__ import annotations
 
@@ -34,33 +34,34 @@ __all__ = ["innermost", "limits_of", "long_name", "measures", "text_of"]
 _BIG = 2**63 - 1
 _LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "max_digits", "decimal_places", "pattern")
 _INFINITE = "allow_inf_nan"
-_OWN = ("character_set", "precision", "fields")
-"""What our own annotations say."""
+_OUR_LIMITS = ("character_set", "precision", "fields")
+"""The attributes of our own annotations."""
 
 
-def text_of(described: Any, one: ModelField, table: Table, body: Scope, *, sent: bool) -> str:
-    """Return the text of a column's type, NULL left out, with what makes of other values what the type says.
+def text_of(annotated: Any, one: ModelField, table: Table, body: Scope, *, sent: bool) -> str:
+    """Return the source text of a column's type, without None, including the annotations that convert its values.
 
     Args:
-        described: The type as Pydantic is to know it. ``Any``: any type.
+        annotated: The annotated type. ``Any``: any type.
         one: The column.
         table: Its table.
-        body: Where the text is to stand.
-        sent: Whether the values go into the database.
+        body: The class body for the text.
+        sent: Whether the values are sent to the database.
     """
-    return _Described(body, long_name(one, table, body), sent).text(described)
+    return _AnnotatedText(body, long_name(one, table, body), sent).text(annotated)
 
 
-def limits_of(described: Any, *, sent: bool) -> dict[str, str]:
-    """Return what ``Field`` says of a column's values. ``Any``: any type.
+def limits_of(annotated: Any, *, sent: bool) -> dict[str, str]:
+    """Return the arguments of ``Field`` that limit a column's values. ``Any``: any type.
 
-    A row that was read is not measured: the database has measured it, by what may be other limits by now.
+    Rows that are read have no limits: the database has already checked them, and its limits may have changed since the
+    module was generated.
     """
-    return {name: value for name, value in _options(described) if sent or name == _INFINITE}
+    return {name: value for name, value in _options(annotated) if sent or name == _INFINITE}
 
 
 def long_name(one: ModelField, table: Table, body: Scope) -> str:
-    """Return what a type is called that is too long to be written at its column."""
+    """Return a name for a column's type, for use if the type is too long to be written at the column."""
     type_ = innermost(one.type)
     if isinstance(type_, (postgresql.INET, postgresql.CIDR)):
         name = "IPAddress" if isinstance(type_, postgresql.INET) else "IPNetwork"
@@ -74,9 +75,9 @@ def long_name(one: ModelField, table: Table, body: Scope) -> str:
 
 
 def innermost(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type of the items of an array, and what a domain is made of. Any: of whatever Python type."""
+    """Return the type inside all arrays and domains. Any: a SQL type with any Python type."""
     while isinstance(type_, (sqltypes.ARRAY, postgresql.DOMAIN)):
-        # isinstance tells nothing of what is within.
+        # isinstance does not narrow type arguments.
         type_ = type_.data_type if isinstance(type_, postgresql.DOMAIN) else type_.item_type  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return type_
 
@@ -87,8 +88,8 @@ def _visible(name: str, body: Scope) -> str:
     return name
 
 
-class _Described:
-    """Types with what Pydantic is to know of them, in one class body."""
+class _AnnotatedText:
+    """Converts annotated types to source text for one class body."""
 
     def __init__(self, body: Scope, wanted: str, sent: bool) -> None:
         self._body = body
@@ -96,7 +97,7 @@ class _Described:
         self._sent = sent
 
     def text(self, type_: Any) -> str:
-        """Return the text of a type. ``Any``: any type."""
+        """Return the source text of a type. ``Any``: any type."""
         origin, arguments = get_origin(type_), get_args(type_)
         if origin is Annotated:
             text = self.text(arguments[0])
@@ -109,13 +110,13 @@ class _Described:
             if get_origin(item) is Annotated:
                 return f"{self._body.class_(list)}[{self.text(item)}{' | None' if null else ''}]"
         if origin in (Union, types.UnionType) and arguments[-1] == Literal[""]:
-            # What MariaDB stores in an enum for what is no label of it, outside of its strict mode.
-            rest = self.text(Union[tuple(arguments[:-1])])  # noqa: UP007  of a number of members
+            # The empty string, which MariaDB stores for an invalid label of an enum if it is not in strict mode.
+            rest = self.text(Union[tuple(arguments[:-1])])  # noqa: UP007  the number of members varies
             return f"{rest} | {self._body.text(arguments[-1])}"
         return self._body.type(type_, self._wanted)
 
     def _with(self, item: object, text: str, type_: Any) -> str:
-        """Return the text of a type that has ``item`` in its Annotated. ``Any``: any type."""
+        """Return the text of a type that has ``item`` in its Annotated metadata. ``Any``: any type."""
         if isinstance(item, Base64):
             return self._annotated(text, "Base64", "" if item.max_length is None else str(item.max_length))
         if isinstance(item, ArrayText):
@@ -130,13 +131,13 @@ class _Described:
             return self._annotated(text, "CharacterSet", string(item.character_set)) if self._sent else text
         if isinstance(item, RangeOf):
             plain = self._top.text(type_[_plain(item.bound)])
-            said = f"{self._top.text(item.bound)}, {string(item.name)}{', many=True' if item.many else ''}"
-            return self._alias(plain, "RangeOf", said, item.name)
+            arguments = f"{self._top.text(item.bound)}, {string(item.name)}{', many=True' if item.many else ''}"
+            return self._alias(plain, "RangeOf", arguments, item.name)
         if isinstance(item, NestedArray):
             one = _plain(item.item)
             plain = self._top.text(types.GenericAlias(list, (one | None if item.null else one,)))
-            said = f"{self._top.text(item.item)}, {string(item.name)}{'' if item.null else ', null=False'}"
-            return self._alias(plain, "NestedArray", said, item.name)
+            arguments = f"{self._top.text(item.item)}, {string(item.name)}{'' if item.null else ', null=False'}"
+            return self._alias(plain, "NestedArray", arguments, item.name)
         if isinstance(item, Check) and self._sent and type_ is datetime.datetime:
             if item.function is with_offset:
                 return self._body.name("AwareDatetime")
@@ -146,9 +147,9 @@ class _Described:
         return text
 
     @property
-    def _top(self) -> _Described:
-        """The same at the top of the module, where only the type is of interest."""
-        return _Described(Scope(self._body.module), self._wanted, sent=False)
+    def _top(self) -> _AnnotatedText:
+        """The converter for the top level of the module, where limits are omitted."""
+        return _AnnotatedText(Scope(self._body.module), self._wanted, sent=False)
 
     def _annotated(self, text: str, name: str, argument: str) -> str:
         return f"{self._body.name('Annotated')}[{text}, {self._body.name(name)}({argument})]"
@@ -164,7 +165,7 @@ class _Described:
         )
 
     def _bounded(self, info: FieldInfo, text: str) -> str:
-        """Have a name for the bounds of an integer of 64 bits, which are too long for every field to repeat."""
+        """Return an alias if it is a 64-bit integer, because its bounds are too long to repeat at every field."""
         bounds = {name: value for item in info.metadata for name, value in _attributes(item)}
         if bounds.get("le", 0) < _BIG:
             return text
@@ -179,7 +180,7 @@ class _Described:
 
 
 def _plain(type_: Any) -> Any:
-    """Return a type without what Pydantic is to know of it. ``Any``: any type."""
+    """Return a type without its annotations. ``Any``: any type."""
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is not Annotated:
         return type_
@@ -197,11 +198,11 @@ def _options(type_: Any) -> Iterator[tuple[str, str]]:
 
 
 def measures(type_: Any, metadata: Iterable[Any] = ()) -> dict[str, str]:
-    """Return how much a type permits, as it is written: the length of bytes as well as what ``Field`` says.
+    """Return the limits of a type as source text, by name: the arguments of ``Field`` and those of our annotations.
 
     Args:
-        type_: The type, which may have None in it. ``Any``: any type.
-        metadata: What else Pydantic knows of it. ``Any``: of the many classes that it has for that.
+        type_: The type, which may include None. ``Any``: any type.
+        metadata: Further metadata of the field. ``Any``: Pydantic has many classes of metadata.
     """
     members = [member for member in get_args(type_) if member is not type(None)]
     if get_origin(type_) in (Union, types.UnionType) and len(members) == 1:
@@ -224,7 +225,6 @@ def _written(items: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _attributes(item: Any) -> list[tuple[str, Any]]:
-    """Return what one piece of a field's metadata says. ``Any``: of the many classes that Pydantic has for them."""
-    return [
-        (name, getattr(item, name)) for name in (*_LIMITS, _INFINITE, *_OWN) if getattr(item, name, None) is not None
-    ]
+    """Return the limits in one item of a field's metadata. ``Any``: Pydantic has many classes of metadata."""
+    names = (*_LIMITS, _INFINITE, *_OUR_LIMITS)
+    return [(name, getattr(item, name)) for name in names if getattr(item, name, None) is not None]

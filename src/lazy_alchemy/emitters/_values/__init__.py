@@ -1,1 +1,1 @@
-"""What a value may be: arrays, ranges, times, numbers, texts, JSON, encodings. No SQL types."""
+"""Validation and serialization of values: arrays, ranges, times, numbers, texts, JSON, encodings. No SQL types."""

@@ -1,4 +1,4 @@
-"""The text that PostgreSQL writes for an array, which a driver gives as it is where it does not know the item type.
+"""PostgreSQL's text format for arrays, which a driver returns unparsed if it does not know the item type.
 
 No SQL types here.
 """
@@ -26,30 +26,31 @@ if TYPE_CHECKING:
 __all__ = ["ArrayText", "ItemText", "parse_array", "with_minutes"]
 
 ItemText = Literal["plain", "json", "bytes", "offset"]
-"""What an item's text is: as Pydantic reads it, JSON, bytes in hexadecimal, or a time with an offset from UTC."""
+"""The format of an item's text: as Pydantic parses it, JSON, hexadecimal bytes, or a time with an offset from UTC."""
 
 
 @dataclass(frozen=True)
 class ArrayText:
-    """An array that a driver may give as PostgreSQL wrote it, which becomes the list.
+    """An array that a driver may return as text, which is parsed into a list.
 
-    SQLAlchemy's ARRAY makes of such a text the list of its characters. That is taken for what it is, so this is for
-    arrays that the driver does not know: a list of texts could look the same.
+    SQLAlchemy's ARRAY turns such a text into the list of its characters, which is joined and parsed. Therefore this is
+    only for arrays that the driver does not parse: a real list of texts could look the same.
 
     Attributes:
-        items: What each item's text is.
-        characters: Whether it may be the list of its characters. SQLAlchemy leaves the text of a domain over an array.
+        items: The format of the items.
+        characters: Whether the array may be a list of characters. SQLAlchemy does not split the text of a domain over
+            an array.
     """
 
     items: ItemText = "plain"
     characters: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Make a list of the text, before the list is validated."""
+        """Parse the text into a list before the list is validated."""
         schema = core_schema.with_info_before_validator_function(self._read, handler(source))
         if not self.characters:
             return schema
-        # In Python mode the second choice, which is for that mode alone, leaves the list as it is.
+        # The second choice, which is only for Python mode, leaves the list unchanged.
         json_only = core_schema.plain_serializer_function_ser_schema(_refuse_python, info_arg=True)
         as_it_is = core_schema.to_string_ser_schema(when_used="json")
         choices = [core_schema.any_schema(serialization=one) for one in (json_only, as_it_is)]
@@ -61,8 +62,8 @@ class ArrayText:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe the list, which is also what is written."""
-        function: Any = schema  # Any: which of the many kinds of core schema is known by what made it
+        """Describe the list, the form that is read and written."""
+        function: Any = schema  # Any: a core schema of the kind created above
         return handler(function["schema"])
 
     def _read(self, value: Any, info: core_schema.ValidationInfo) -> Any:
@@ -74,7 +75,7 @@ class ArrayText:
 
 
 class _ReadList(list[Any]):
-    """An array that was read: its items are no characters of a text."""
+    """An array that was already parsed: its items are not the characters of a text."""
 
 
 def _keep(value: Any, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
@@ -84,14 +85,14 @@ def _keep(value: Any, handler: SerializerFunctionWrapHandler, info: Serializatio
 
 def _refuse_python(value: Any, info: SerializationInfo) -> Any:
     if info.mode == "python":
-        raise PydanticSerializationUnexpectedValue("in Python mode it stays the list that it is")
+        raise PydanticSerializationUnexpectedValue("in Python mode the list is not converted")
     return value
 
 
 def _is_characters(value: Any) -> bool:
     if not isinstance(value, list) or isinstance(value, _ReadList):
         return False
-    characters: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # as above
+    characters: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance does not narrow type arguments
     return bool(characters) and characters[0] in ("{", "[") and all(map(_is_character, characters))
 
 
@@ -100,7 +101,7 @@ def _is_character(value: object) -> bool:
 
 
 def with_minutes(text: str) -> str:
-    """Return a time with the minutes of its offset, which PostgreSQL leaves out where they are 0."""
+    """Return the text of a time with the minutes of its offset, which PostgreSQL omits if they are 0."""
     return f"{text}:00" if text[-3:-2] in ("+", "-") else text
 
 
@@ -118,13 +119,13 @@ _AFTER = {",": ("{", "item"), "{": ("{", "item", "}"), "}": (",", "}"), "item": 
 
 
 def parse_array(text: str, read: Callable[[str], Any] = str) -> list[Any] | None:
-    """Return the list that PostgreSQL wrote as ``text``; None if it is not the text of an array.
+    """Parse PostgreSQL's text of an array into a list; return None if it is not the text of an array.
 
-    PostgreSQL manual, "8.15.6. Array Input and Output Syntax". The bounds of one that does not begin at 1 are lost.
+    PostgreSQL manual, "8.15.6. Array Input and Output Syntax". Lower bounds other than 1 are lost.
 
     Args:
         text: The whole text.
-        read: Makes an item of its text.
+        read: Converts the text of an item to the item.
     """
     bounds = _BOUNDS.match(text)
     position = bounds.end() if bounds else 0

@@ -1,4 +1,4 @@
-"""The arrays of PostgreSQL, of as many dimensions as each value has. No SQL types here."""
+"""PostgreSQL arrays, whose number of dimensions may differ from value to value. No SQL types here."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["FlatArray", "NestedArray", "rectangular"]
 
-_DEPTH = 6  # of PostgreSQL's arrays: MAXDIM in src/include/c.h
+_DEPTH = 6  # PostgreSQL's maximum number of dimensions: MAXDIM in src/include/c.h
 
 
 @dataclass(frozen=True)
 class NestedArray:
-    """A PostgreSQL array: of as many dimensions as each value has, and of nothing ragged.
+    """A PostgreSQL array with any number of dimensions; it must be rectangular.
 
     "Declaring the array size or number of dimensions in CREATE TABLE is simply documentation; it does not affect
     run-time behavior" (PostgreSQL manual, "8.15.1. Declaration of Array Types"); so a column may hold both ``{1,2}``
     and ``{{1,2},{3,4}}``.
 
     Attributes:
-        item: The type of an item, NULL left out.
-        name: What the array is called in a JSON schema.
+        item: The type of an item, without None.
+        name: The array's name in a JSON schema.
         null: Whether an item may be NULL.
     """
 
@@ -37,8 +37,8 @@ class NestedArray:
     null: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate lists of items, and of such lists."""
-        levels: Any = _Levels(self)  # Any: it stands where a type does, because only of those are definitions taken in
+        """Validate lists of items, nested to any depth."""
+        levels: Any = _Levels(self)  # Any: it replaces a type, because Pydantic only collects definitions from types
         return core_schema.no_info_after_validator_function(rectangular, handler.generate_schema(levels))
 
 
@@ -49,7 +49,7 @@ class _Levels:
     array: NestedArray
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Refer to itself, as the type of what is in a list."""
+        """Return a recursive schema: the elements of a list are items or lists of the same kind."""
         reference = f"{__name__}.{self.array.name}:{id(self.array)}"
         item = handler.generate_schema(self.array.item)
         if self.array.null:
@@ -64,16 +64,16 @@ class _Levels:
 
 @dataclass(frozen=True)
 class FlatArray:
-    """A PostgreSQL array whose lists of lists SQLAlchemy would write and not read."""
+    """A one-dimensional PostgreSQL array: SQLAlchemy could write nested lists but not read them back."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Refuse lists in the list, before its items are validated."""
+        """Refuse nested lists before the items are validated."""
         return core_schema.no_info_before_validator_function(_flat, handler(source))
 
 
 def _flat(value: Any) -> Any:
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
-        raise refusal("nested_array", "The list should have no lists in it: SQLAlchemy cannot read them back")
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):  # pyright: ignore[reportUnknownVariableType]  # isinstance does not narrow type arguments
+        raise refusal("nested_array", "The list should not contain lists: SQLAlchemy cannot read them back")
     return value  # pyright: ignore[reportUnknownVariableType]  # likewise
 
 
@@ -87,10 +87,10 @@ def _is_multirange(type_: Any) -> bool:
 
 
 def _multirange_or_array(value: Any) -> str:
-    """Tell a multirange, which is a list of ranges, from a list of those. An empty one is an item."""
+    """Return "item" for a multirange, which is a list of ranges, or an empty list; "array" for a list of those."""
     if not isinstance(value, (list, tuple)):
         return "item"
-    parts: list[Any] | tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    parts: list[Any] | tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance does not narrow type arguments
     return "item" if all(map(_is_range, parts)) else "array"
 
 
@@ -99,20 +99,20 @@ def _is_range(value: Any) -> bool:
 
 
 def rectangular(value: list[Any]) -> list[Any]:
-    """Refuse lists of lists that are not equally long, as those within an array of PostgreSQL must be."""
+    """Refuse nested lists that do not form a rectangular array, as PostgreSQL requires."""
     shape = _shape(value)
     if len(shape) > _DEPTH:
-        raise refusal("array_depth", "An array has 6 dimensions at most")
+        raise refusal("array_depth", "An array should have at most 6 dimensions")
     if len(shape) > 1 and 0 in shape:
-        raise refusal("empty_array", "The lists in an array of several dimensions should not be empty")
+        raise refusal("empty_array", "The lists in a multidimensional array should not be empty")
     return value
 
 
 def _shape(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or isinstance(value, MultiRange):
         return ()
-    items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance does not narrow type arguments
     shapes = {_shape(item) for item in items}
     if len(shapes) > 1:
-        raise refusal("ragged_array", "The lists in an array of several dimensions should be equally long")
+        raise refusal("ragged_array", "The lists in a multidimensional array should have the same length")
     return (len(items), *(shapes.pop() if shapes else ()))

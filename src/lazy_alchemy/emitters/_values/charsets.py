@@ -1,7 +1,7 @@
-"""The usual character sets of MariaDB and MySQL: which characters one has, and in how many bytes. No SQL types here.
+"""The common character sets of MariaDB and MySQL: their characters and the number of bytes of each. No SQL types here.
 
-Of the others, such as greek, sjis and gbk, nothing is known: many differ in some characters from Python's encoding of
-the name. The database refuses what is not in them.
+Others, such as greek, sjis and gbk, are not covered: many differ in some characters from Python's encoding of the same
+name. The database itself refuses characters that are not in them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["charset_of_collation", "size_in"]
 
-# Python's encoding of each.
+# The Python encodings.
 _ENCODINGS = {
     "ascii": "ascii",
     "latin1": "cp1252",
     "ucs2": "utf-16-be",
-    "utf8": "utf-8",  # what servers called utf8mb3 before they had that name
+    "utf8": "utf-8",  # the former name of utf8mb3
     "utf8mb3": "utf-8",
     "utf8mb4": "utf-8",
     "utf16": "utf-16-be",
@@ -27,16 +27,16 @@ _ENCODINGS = {
     "utf32": "utf-32-be",
 }
 _UP_TO_FFFF = ("ucs2", "utf8", "utf8mb3")
-# To MariaDB these are in latin1, each in a byte; to Python they are not in cp1252.
+# MariaDB's latin1 includes these, each as one byte; Python's cp1252 does not.
 _CONTROLS = str.maketrans(dict.fromkeys("\x81\x8d\x8f\x90\x9d", "x"))
 
 
 @cache
 def size_in(charset: str | None) -> Callable[[str], int]:
-    """Return a function that says how many bytes a text has in a character set.
+    """Return a function that returns the number of bytes of a text in a character set.
 
-    It raises a UnicodeEncodeError for a text that has a character which the set has not. Of a set that is not known it
-    gives the least that there may be, a byte for each character.
+    It raises a UnicodeEncodeError for a character that is not in the set. For an unknown set it returns the minimum,
+    one byte per character.
     """
     name = (charset or "").lower()
     encoding = _ENCODINGS.get(name)
@@ -57,6 +57,6 @@ def _least_size(value: str) -> int:
 
 
 def charset_of_collation(collation: str | None) -> str | None:
-    """Return the character set that a collation's name begins with; None for one whose name does not tell it."""
+    """Return the character set that a collation's name begins with; None if it does not begin with one."""
     charset = (collation or "").lower().partition("_")[0]
-    return None if charset.startswith("uca") else charset or None  # MariaDB's uca1400_ai_ci is of any set
+    return None if charset.startswith("uca") else charset or None  # MariaDB's uca1400_ai_ci applies to any set

@@ -1,7 +1,7 @@
-"""How Pydantic calls a function of ours: annotations that check a value, and the error that such a function raises.
+"""Annotations by which Pydantic calls our own check functions, and the error that these functions raise.
 
-What stands in an ``Annotated`` beside a type, here and in the modules that use this one, makes the schema by which
-values are validated, written as JSON, and described in a JSON schema.
+The annotations in this module and in those that use it are metadata of ``Annotated``. They build the core schema by
+which values are validated, serialized, and described in a JSON schema.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-__all__ = ["Check", "NotNull", "refusal", "same"]
+__all__ = ["Check", "NotNull", "refusal", "unchanged"]
 
 
 def refusal(kind: str, message: str) -> PydanticCustomError:
-    """Return an error to be raised: ``kind`` for programs, ``message`` for people."""
-    # The message is a LiteralString to type checkers, lest it be a format with a user's braces in it; ours have none.
+    """Return a validation error to raise, with a ``kind`` for programs and a ``message`` for people."""
+    # Both are annotated as LiteralString, because user input with braces would be formatted. Ours have no braces.
     return PydanticCustomError(cast("Any", kind), cast("Any", message))
 
 
-def same(value: Any) -> Any:
-    """Return ``value``: for a schema of its own that validates as another does."""
+def unchanged(value: Any) -> Any:
+    """Return ``value``. As a validator, it makes a separate schema that validates as the inner one does."""
     return value
 
 
 @dataclass(frozen=True)
 class Check:
-    """A function that returns the validated value or raises, and what a JSON schema says of it.
+    """A function that returns the validated value or raises, with the keywords that describe it in a JSON schema.
 
     Attributes:
-        function: Is called after Pydantic's own validation.
-        json_schema: What is put into the JSON schema; a key whose value is None is taken out of it.
+        function: The check; it is called after Pydantic's own validation.
+        json_schema: The keywords to set in the JSON schema; one with the value None is removed.
     """
 
     function: Callable[[Any], Any]
     json_schema: tuple[tuple[str, Any], ...] = ()
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does, and then by the function."""
+        """Validate the type, then call the function."""
         return core_schema.no_info_after_validator_function(self.function, handler(source))
 
     def __get_pydantic_json_schema__(
@@ -62,17 +62,17 @@ class Check:
 
 @dataclass(frozen=True)
 class NotNull:
-    """A field that may be left out and cannot be null: None is there only as the default, be it in the type or not."""
+    """A field that may be omitted but not null. Only its default is None, even if its type includes None."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Refuse None, which defaults are not validated against, and dump it where it is the default."""
+        """Refuse None as input, but dump it if it is the default; defaults are not validated."""
         return core_schema.no_info_before_validator_function(_refuse_none, core_schema.nullable_schema(handler(source)))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe the type without null."""
-        described: Any = schema  # Any: which of the many kinds of core schema it is its ``type`` says
+        described: Any = schema  # Any: its ``type`` tells which of the many kinds of core schema it is
         described = described["schema"]
         while described["type"] == "nullable":
             described = described["schema"]
@@ -81,5 +81,5 @@ class NotNull:
 
 def _refuse_none(value: Any) -> Any:
     if value is None:
-        raise refusal("not_null", "The column is NOT NULL: leave it out or give it a value")
+        raise refusal("not_null", "The column is NOT NULL: omit it or provide a value")
     return value

@@ -1,4 +1,4 @@
-"""The documents that a column of JSON can hold. No SQL types here."""
+"""Validation of the documents in JSON columns. No SQL types here."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonDocument"]
 
-# Pydantic reads 200 levels of JSON and writes 255. The others are for what the document is in: its row, a list of rows,
-# an object that has the list.
+# Pydantic reads 200 levels of JSON and writes 255. The rest is for the structure around the document: its row, a list
+# of rows, an object that contains the list.
 _DEPTH = 190
 
 
 @dataclass(frozen=True)
 class JsonDocument:
-    """Anything that JSON can carry and the database stores.
+    """Any value that JSON can represent and the database can store.
 
     Attributes:
-        nul: Whether strings in it may have U+0000.
-        large: Whether it may be a number of more than 64 bits itself, which SQLite makes a float of, as it takes the
-            type JSON for one of numbers.
+        nul: Whether its strings may contain U+0000.
+        large: Whether the document itself may be a number of more than 64 bits. SQLite converts one to a float, because
+            it treats the column type JSON as numeric.
     """
 
     nul: bool = True
     large: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does, and then every part of the document."""
+        """Validate the type, then every part of the document."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: Any) -> Any:
         if not self.large and isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise refusal("json_number", "The database stores a number of more than 64 bits as another one")
+            raise refusal("json_number", "The database cannot store a number of more than 64 bits exactly")
         parts: list[Any] = [value]
         depth = 0
         while parts:
@@ -52,14 +52,14 @@ class JsonDocument:
         return value
 
     def _parts(self, part: Any) -> Iterable[Any]:
-        """Return what is within a part of a document, after the part itself is checked."""
+        """Check a part of a document, and return the parts inside it."""
         if isinstance(part, str):
             self._check_text(part)
         elif isinstance(part, float):
             if not math.isfinite(part):
                 raise refusal("json_number", "JSON has no NaN and no infinity")
         elif isinstance(part, dict):
-            members: dict[Any, Any] = part  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+            members: dict[Any, Any] = part  # pyright: ignore[reportUnknownVariableType]  # isinstance does not narrow type arguments
             for key in members:
                 if not isinstance(key, str):
                     raise refusal("json_key", "The keys of a JSON object should be strings")
@@ -71,9 +71,9 @@ class JsonDocument:
             try:
                 _ = str(part)
             except ValueError:  # sys.set_int_max_str_digits
-                raise refusal("json_number", "The number has more digits than Python writes and reads") from None
+                raise refusal("json_number", "The number has more digits than Python can write and read") from None
         elif part is not None:
-            raise refusal("json_type", "JSON has no such type of value")
+            raise refusal("json_type", "JSON cannot represent a value of this type")
         return ()
 
     def _check_text(self, value: str) -> None:
@@ -82,4 +82,4 @@ class JsonDocument:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise refusal("text_surrogate", "The text has half of a surrogate pair in it") from None
+            raise refusal("text_surrogate", "The text contains half of a surrogate pair") from None

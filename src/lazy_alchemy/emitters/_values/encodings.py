@@ -1,4 +1,4 @@
-"""Values that a driver or JSON gives in another form than the model has: bytes, bits, booleans. No SQL types here."""
+"""Values that have another form in a driver or in JSON than in the model: bytes, bits, booleans. No SQL types here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from sqlalchemy.engine import default
 
 from lazy_alchemy._drivers import plain_bits, plain_bytes
-from lazy_alchemy.emitters._values.checks import refusal, same
+from lazy_alchemy.emitters._values.checks import refusal, unchanged
 
 if TYPE_CHECKING:
     from pydantic import (
@@ -29,12 +29,12 @@ __all__ = ["AnyValue", "Base64", "BitText", "HstoreText", "MySQLBoolean", "SentA
 
 @dataclass(frozen=True)
 class Base64:
-    """Bytes that JSON carries in Base64 (RFC 4648, section 4), read from text in every mode."""
+    """Bytes that are Base64 in JSON (RFC 4648, section 4). Text is decoded in Python mode too."""
 
     max_length: int | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Decode text, and encode for JSON."""
+        """Decode text; encode bytes for JSON."""
         return core_schema.no_info_before_validator_function(
             _from_base64,
             core_schema.bytes_schema(max_length=self.max_length),
@@ -44,7 +44,7 @@ class Base64:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Say so in the words of OpenAPI 3.0 and of 3.1."""
+        """Describe the encoding in the keywords of OpenAPI 3.0 and of 3.1."""
         described: JsonSchemaValue = {"type": "string", "format": "byte", "contentEncoding": "base64"}
         if self.max_length is not None:
             described["maxLength"] = -(-self.max_length // 3) * 4
@@ -53,12 +53,12 @@ class Base64:
 
 @dataclass(frozen=True)
 class AnyValue:
-    """Whatever a driver has; of it, bytes are Base64 in JSON."""
+    """Any value that a driver returns; bytes are Base64 in JSON."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does."""
+        """Validate the type only."""
         serialization = core_schema.wrap_serializer_function_ser_schema(_write_any, when_used="json-unless-none")
-        return core_schema.no_info_after_validator_function(same, handler(source), serialization=serialization)
+        return core_schema.no_info_after_validator_function(unchanged, handler(source), serialization=serialization)
 
 
 def _write_any(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
@@ -71,7 +71,7 @@ def _from_base64(value: Any) -> Any:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise refusal("base64", "Input should be bytes, or text in Base64") from None
+        raise refusal("base64", "Input should be bytes or a Base64 string") from None
 
 
 def _to_base64(value: Any) -> str:
@@ -80,10 +80,10 @@ def _to_base64(value: Any) -> str:
 
 @dataclass(frozen=True)
 class MySQLBoolean:
-    """A bool in a small number: any but 0 is true (MySQL Reference Manual, "13.1.1 Numeric Data Type Syntax")."""
+    """A bool stored as a number; all but 0 are true (MySQL Reference Manual, "13.1.1 Numeric Data Type Syntax")."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Make an int a bool."""
+        """Convert an int to a bool."""
         return core_schema.no_info_before_validator_function(
             lambda value: bool(value) if isinstance(value, int) else value, core_schema.bool_schema()
         )
@@ -91,19 +91,19 @@ class MySQLBoolean:
 
 @dataclass(frozen=True)
 class BitText:
-    """The text of a PostgreSQL bit string, made of whatever class a driver has for it."""
+    """The text of a PostgreSQL bit string, converted from the driver's own class."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Make a driver's bit string text."""
+        """Convert a driver's bit string to text."""
         return core_schema.no_info_before_validator_function(_bit_text, handler(source))
 
 
 @dataclass(frozen=True)
 class HstoreText:
-    """The pairs of an HSTORE, which some drivers give as text where SQLAlchemy leaves it alone."""
+    """The pairs of an HSTORE. Some drivers return its text, which SQLAlchemy does not always convert."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Make a dict of the text."""
+        """Parse the text into a dict."""
         return core_schema.no_info_before_validator_function(_pairs, handler(source))
 
 
@@ -120,18 +120,18 @@ def _pairs(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class SentAsText:
-    """A value that is a text in a dump in Python mode too, because a driver takes nothing else for it."""
+    """A value that is dumped as text in Python mode too, because a driver only accepts text for it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does."""
+        """Validate the type only."""
         serialization = core_schema.wrap_serializer_function_ser_schema(_write_text, info_arg=True)
-        return core_schema.no_info_after_validator_function(same, handler(source), serialization=serialization)
+        return core_schema.no_info_after_validator_function(unchanged, handler(source), serialization=serialization)
 
 
 def _write_text(value: Any, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
     if info.mode == "json":
         return handler(value)
-    return f"{{{','.join(map(str, value))}}}" if isinstance(value, MultiRange) else str(value)  # pyright: ignore[reportUnknownArgumentType]  # isinstance tells nothing of what is within
+    return f"{{{','.join(map(str, value))}}}" if isinstance(value, MultiRange) else str(value)  # pyright: ignore[reportUnknownArgumentType]  # isinstance does not narrow type arguments
 
 
 def _bit_text(value: Any) -> Any:

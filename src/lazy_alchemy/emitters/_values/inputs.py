@@ -1,4 +1,4 @@
-"""What a model is read from: makes a Row, any mapping and any object look as a model's validator expects it."""
+"""The input of models: converts a Row, any mapping or any object to the form that a model's validator expects."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _MISSING = object()
 
 
 def readable(source: object, model: type[BaseModel]) -> object:
-    """Return what ``model`` is to be validated from: an instance of it as it is, anything else by column name."""
+    """Return the input for validating ``model``: an instance of it unchanged, anything else by column name."""
     return source if isinstance(source, model) else by_column(source, model)
 
 
 def by_column(source: object, model: type[BaseModel]) -> object:
     """Return ``source`` in a form that Pydantic reads by column name.
 
-    An object's attributes are read under the fields' names first: the ``metadata`` of a mapped class is not the
-    column's value, which is under the field's name.
+    An object's attributes are looked up by field name first: the ``metadata`` of a mapped class is not the value of a
+    column with this name; the value is in the attribute with the field's name.
     """
     if isinstance(source, Row):
-        # By key and not by attribute: a Row, being a tuple, has ``count`` and ``index`` of its own.
-        # Public, and underscored only so as to hide no column.
+        # By key, not by attribute: a Row is a tuple, with methods ``count`` and ``index``.
+        # _mapping is public; it begins with an underscore only to avoid conflicts with columns.
         return dict(source._mapping)  # pyright: ignore[reportPrivateUsage]
     if isinstance(source, Mapping):
-        # pyright counts a mapping of unknown items as unknown itself.
+        # pyright considers a mapping of unknown items unknown itself.
         return cast("object", source if isinstance(source, dict) else {**source})
     if type(source).__module__ == "builtins":
-        return source  # a number or a list: Pydantic says best what is wrong with it
+        return source  # such as a number or a list: Pydantic reports the error
     names = {field: column_name(field, info) for field, info in model.model_fields.items()}
     if all(field == name for field, name in names.items()):
         return source
@@ -50,7 +50,7 @@ def by_column(source: object, model: type[BaseModel]) -> object:
 
 
 def column_name(field: str, info: FieldInfo) -> str:
-    """Return the name of the column that a field of a model is."""
+    """Return the name of a field's column."""
     for alias in (info.validation_alias, info.alias):
         if isinstance(alias, str):
             return alias

@@ -1,4 +1,4 @@
-"""What a column of numbers can hold: digits, and what 32 and 64 bits do. No SQL types here."""
+"""Checks for columns of numbers: numbers of digits, and the ranges of 32 and 64 bits. No SQL types here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import core_schema
 
-from lazy_alchemy.emitters._values.checks import refusal, same
+from lazy_alchemy.emitters._values.checks import refusal, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,21 +23,27 @@ __all__ = ["Digits", "WrittenFloat", "fits_money", "fits_numeric", "fits_real", 
 
 @dataclass(frozen=True)
 class Digits:
-    """What a JSON schema says of a number of so many digits; Pydantic alone says nothing of them there."""
+    """The JSON schema of a number with limited digits, which Pydantic does not describe.
+
+    Attributes:
+        before: The maximum number of digits before the decimal point.
+        after: The maximum number of digits after it.
+        zeros: The number of zeros that an integer must end with.
+    """
 
     before: int
     after: int
     zeros: int = 0
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does."""
-        # A schema of its own: what is described must not be every Decimal of the model.
-        return core_schema.no_info_after_validator_function(same, handler(source))
+        """Validate the type only."""
+        # A separate schema: otherwise the description would apply to every Decimal of the model.
+        return core_schema.no_info_after_validator_function(unchanged, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe both the number and the text."""
+        """Describe both the number and the string."""
         described = handler(schema)
         fraction = rf"\.[0-9]{{1,{self.after}}}"
         pattern = (
@@ -55,11 +61,11 @@ class Digits:
 
 
 def multiple_of(unit: int) -> Callable[[Decimal], Decimal]:
-    """Return a check that a number is a whole multiple, with however many digits: Pydantic's own stops at 28."""
+    """Return a check that a number is a multiple of ``unit``, for any number of digits: Pydantic's stops at 28."""
 
     def check(value: Decimal) -> Decimal:
         if int(value) % unit:
-            raise refusal("multiple_of", f"The column rounds the number: give a multiple of {unit}")
+            raise refusal("multiple_of", f"The column would round the number: use a multiple of {unit}")
         return value
 
     return check
@@ -67,16 +73,16 @@ def multiple_of(unit: int) -> Callable[[Decimal], Decimal]:
 
 @dataclass(frozen=True)
 class WrittenFloat:
-    """What a JSON schema says of a float that may be NaN or infinite, for which JSON has no number."""
+    """The JSON schema of a float that may be NaN or infinite, which are strings in JSON."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does."""
-        return core_schema.no_info_after_validator_function(same, handler(source))
+        """Validate the type only."""
+        return core_schema.no_info_after_validator_function(unchanged, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe the number and the texts."""
+        """Describe the number and the strings."""
         described = handler(schema)
         if handler.mode == "validation":
             return described
@@ -84,9 +90,9 @@ class WrittenFloat:
 
 
 def fits_real(value: float) -> float:
-    """Refuse what a floating-point number of 32 bits cannot hold, or holds as 0."""
+    """Refuse a number that overflows in 32-bit floating point, or becomes 0."""
     try:
-        (stored,) = struct.unpack("<f", struct.pack("<f", value))  # "<": the native form checks no range
+        (stored,) = struct.unpack("<f", struct.pack("<f", value))  # "<": the native format does not check the range
     except OverflowError:
         raise refusal("real_range", "The number is too large for the column") from None
     if value and not stored:
@@ -95,7 +101,7 @@ def fits_real(value: float) -> float:
 
 
 def fits_money(value: str) -> str:
-    """Refuse what PostgreSQL's MONEY cannot hold: 64 bits of hundredths."""
+    """Refuse an amount that PostgreSQL's MONEY cannot hold: it has 64 bits of hundredths."""
     hundredths = Decimal(value.replace("$", "").replace(",", "")) * 100
     if not -(2**63) <= hundredths < 2**63:
         raise refusal("money_range", "The amount is too large for the column")
@@ -103,8 +109,8 @@ def fits_money(value: str) -> str:
 
 
 def fits_numeric(value: Decimal) -> Decimal:
-    """Refuse what PostgreSQL's NUMERIC cannot hold (manual, "8.1.2. Arbitrary Precision Numbers")."""
+    """Refuse a number that PostgreSQL's NUMERIC cannot hold (manual, "8.1.2. Arbitrary Precision Numbers")."""
     exponent = value.as_tuple().exponent
     if value.adjusted() >= 131072 or (isinstance(exponent, int) and exponent < -16383):  # noqa: PLR2004
-        raise refusal("numeric_digits", "The number has more digits than the database stores")
+        raise refusal("numeric_digits", "The number has more digits than the database can store")
     return value

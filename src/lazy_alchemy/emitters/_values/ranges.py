@@ -1,4 +1,4 @@
-"""The ranges and multiranges of PostgreSQL. No SQL types here."""
+"""PostgreSQL ranges and multiranges. No SQL types here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from typing_extensions import NotRequired, TypedDict
 
 from lazy_alchemy.emitters._values.array_text import with_minutes
-from lazy_alchemy.emitters._values.checks import refusal, same
+from lazy_alchemy.emitters._values.checks import refusal, unchanged
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
@@ -26,14 +26,14 @@ __all__ = ["RangeOf", "WithoutText"]
 
 @dataclass(frozen=True)
 class RangeOf:
-    """A PostgreSQL range, or several of them: an object of lower, upper, bounds and empty in JSON.
+    """A PostgreSQL range or multirange. In JSON, a range is an object with lower, upper, bounds and empty.
 
     Attributes:
         bound: The type of the bounds.
-        name: What the range is called in a JSON schema.
+        name: The range's name in a JSON schema.
         many: Whether it is a multirange.
-        largest: The last bound that there is, of a range that the database writes with bounds ``[)`` in any case; None
-            for no such.
+        largest: The largest possible bound of a discrete range, which the database normalizes to bounds ``[)``; None
+            for other ranges.
     """
 
     bound: Any
@@ -42,7 +42,7 @@ class RangeOf:
     largest: Any = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate a range of SQLAlchemy or of a driver, its parts or its text, and give a ``Range``."""
+        """Validate a range of SQLAlchemy or of a driver, its parts or its text; return a ``Range``."""
         described = handler.generate_schema(self._parts)
         one: core_schema.CoreSchema = core_schema.no_info_before_validator_function(
             _read_parts, core_schema.no_info_after_validator_function(self._range, described)
@@ -51,28 +51,28 @@ class RangeOf:
             several = core_schema.no_info_before_validator_function(_read_text, core_schema.list_schema(one))
             one = core_schema.no_info_after_validator_function(MultiRange, several)
             described = core_schema.list_schema(described)
-        # Pydantic would make a dict of a Range in a dump in Python mode too, because it is a dataclass. The second
-        # choice, which is for that mode alone, leaves it as it is.
+        # Pydantic would dump a Range as a dict in Python mode too, because it is a dataclass. The second choice, which
+        # is only for Python mode, leaves it unchanged.
         as_it_is = core_schema.any_schema(serialization=core_schema.to_string_ser_schema(when_used="json"))
         serialization = core_schema.plain_serializer_function_ser_schema(
             _write_all if self.many else _write_one,
             info_arg=True,
             return_schema=core_schema.union_schema([described, as_it_is]),
         )
-        return core_schema.no_info_after_validator_function(same, one, serialization=serialization)
+        return core_schema.no_info_after_validator_function(unchanged, one, serialization=serialization)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe what is read from JSON, which is also what is written."""
-        function: Any = schema  # Any: which of the many kinds of core schema is known by what made it
+        """Describe the form that is read from JSON and written to it."""
+        function: Any = schema  # Any: a core schema of the kind created above
         return handler(function["schema"])
 
     @cached_property
     def _parts(self) -> Any:
-        """What a range is in JSON. One class, so that it is one definition in a JSON schema."""
+        """The type of a range in JSON. It is created once, so that it is one definition in a JSON schema."""
         bound: Any = self.bound | None
-        make: Any = TypedDict  # Any: of a TypedDict whose types are known at run time only
+        make: Any = TypedDict  # Any: the types of its keys are only known at run time
         bounds = Literal["[)", "(]", "[]", "()"]
         fields = {"lower": bound, "upper": bound, "bounds": bounds, "empty": bool}
         parts = make(self.name, {key: NotRequired[type_] for key, type_ in fields.items()})
@@ -88,23 +88,25 @@ class RangeOf:
         if self.largest is not None and (
             (upper == self.largest and bounds[1] == "]") or (lower == self.largest and bounds[0] == "(")
         ):
-            raise refusal("range_bound", "The database writes the bound as the next value, and there is none")
+            raise refusal(
+                "range_bound", "The database stores this bound as the next larger value, which does not exist"
+            )
         return Range(lower, upper, bounds=bounds)
 
 
 @dataclass(frozen=True)
 class WithoutText:
-    """A range that is in no case given as its text: one of a new row, which is described as an object."""
+    """A range that is never validated from text: that of a new row, whose JSON schema describes an object."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Refuse a text, and texts in a list."""
+        """Refuse a string, or strings in a list."""
         return core_schema.no_info_before_validator_function(_refuse_text, handler(source))
 
 
 def _refuse_text(value: Any) -> Any:
-    parts: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]  # isinstance tells nothing of what is within
+    parts: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]  # isinstance does not narrow type arguments
     if any(isinstance(part, str) for part in parts):
-        raise refusal("range_type", "A range should be an object of lower, upper, bounds and empty")
+        raise refusal("range_type", "A range should be an object with lower, upper, bounds and empty")
     return value  # pyright: ignore[reportUnknownVariableType]  # likewise
 
 
@@ -114,11 +116,11 @@ _RANGE = re.compile(rf"empty|(?P<open>[\[(])(?P<lower>{_BOUND}),(?P<upper>{_BOUN
 
 
 def _read_parts(value: Any) -> Any:
-    """Return the parts of a range, be it one of SQLAlchemy, of a driver, or a text; anything else as it is."""
+    """Return the parts of a range of SQLAlchemy or of a driver, or of its text; anything else unchanged."""
     if isinstance(value, str):
         match = _RANGE.fullmatch(value)
         return value if match is None else _parts_of_text(match)
-    # Of which class a driver makes its ranges only the driver knows.
+    # By attribute, because each driver has its own class of ranges.
     empty = next((getattr(value, name) for name in ("empty", "isempty", "is_empty") if hasattr(value, name)), None)
     if empty is None:
         return value
@@ -131,7 +133,7 @@ def _read_parts(value: Any) -> Any:
 
 
 def _read_text(value: Any) -> Any:
-    """Return the parts of the ranges of a multirange, where it is a text; anything else as it is."""
+    """Return the parts of each range in the text of a multirange; anything else unchanged."""
     if not isinstance(value, str):
         return value
     found = list(_RANGE.finditer(value))
@@ -160,7 +162,7 @@ def _bound_of_text(text: str) -> str | None:
 def _is_after(lower: Any, upper: Any) -> bool:
     try:
         return bool(lower > upper)
-    except (TypeError, decimal.InvalidOperation):  # infinity, which asyncpg gives as a time without an offset, and NaN
+    except (TypeError, decimal.InvalidOperation):  # infinity, which asyncpg returns as a time without an offset; NaN
         return False
 
 

@@ -1,4 +1,4 @@
-"""Times with and without an offset from UTC, and times and intervals that PostgreSQL gives back as Python has them.
+"""Times with and without an offset from UTC, and intervals, checked for what PostgreSQL and Python can both represent.
 
 No SQL types here.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Duration", "OffsetTime", "storable_datetime", "storable_time", "with_offset", "without_offset"]
 
 _DAY = 24 * 60 * 60 * 10**6
-# Less than this on either side: MAX_TZDISP_HOUR in src/include/datatype/timestamp.h is 15.
+# Exclusive, in both directions: MAX_TZDISP_HOUR in src/include/datatype/timestamp.h is 15.
 _LARGEST_OFFSET = datetime.timedelta(hours=16)
 _MINUTE = datetime.timedelta(minutes=1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -33,21 +33,21 @@ _DURATION = r"^-?P([0-9]{1,9}D)?(T([0-9]{1,2}H)?([0-9]{1,2}M)?([0-9]{1,2}(\.[0-9
 
 @dataclass(frozen=True)
 class Duration:
-    """An interval of PostgreSQL; in JSON a duration of days, hours, minutes and seconds.
+    """A PostgreSQL interval; in JSON a duration of days, hours, minutes and seconds.
 
-    Pydantic would write a year for 365 days. ISO 8601's years have no such length, and RFC 3339's, which is the
-    ``duration`` of a JSON schema, are never followed by days; nor has it signs and fractions.
+    Pydantic would write 365 days as a year. In ISO 8601 years have no such length; in RFC 3339, which defines
+    ``duration`` for JSON schema, days cannot follow years, and there are neither signs nor fractions.
 
     Attributes:
-        precision: The digits of a second that the column rounds to; None for all.
-        fields: Those that the column has, such as "day to hour". A value with others is refused. None for all.
+        precision: The number of digits to which the column rounds fractions of a second; None for all.
+        fields: The fields of the column, such as "day to hour"; a value with others is refused. None for all fields.
     """
 
     precision: int | None = None
     fields: str | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Validate as the type does, and then by the column's limits."""
+        """Validate the type, then the column's limits."""
         serialization = core_schema.plain_serializer_function_ser_schema(
             _write_duration, return_schema=core_schema.str_schema(pattern=_DURATION), when_used="json-unless-none"
         )
@@ -55,7 +55,7 @@ class Duration:
 
     def _read(self, value: Any, handler: ValidatorFunctionWrapHandler) -> datetime.timedelta:
         try:
-            # Each may be the one that is out of range: Pydantic sees to whole days only.
+            # Either line may overflow: Pydantic only checks the range of whole days.
             read: datetime.timedelta = handler(plain_interval(value))
             _ = read + _MICROSECOND * _half_unit(self.precision)
         except OverflowError:
@@ -63,9 +63,9 @@ class Duration:
         last = (self.fields or "second").rpartition(" ")[2]
         if last in ("year", "month"):
             if read:
-                raise refusal("interval_fields", "The column has years and months only, and durations have none")
+                raise refusal("interval_fields", "The column only stores years and months, which durations do not have")
         elif last != "second" and (read.microseconds or read.seconds % _SECONDS[last]):
-            raise refusal("interval_fields", f"The column has nothing that is shorter than one {last}")
+            raise refusal("interval_fields", f"The column stores no unit smaller than one {last}")
         return read
 
 
@@ -75,7 +75,7 @@ def _write_duration(value: datetime.timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     fraction = f".{size.microseconds:06}".rstrip(".0")
     parts = [("H", f"{hours}"), ("M", f"{minutes}"), ("S", f"{seconds}{fraction}")]
-    # What is between hours and seconds stays: RFC 3339, appendix A.
+    # Zero minutes between hours and seconds are kept: RFC 3339, appendix A.
     while parts and parts[-1][1] == "0":
         parts.pop()
     while parts and parts[0][1] == "0":
@@ -87,55 +87,55 @@ def _write_duration(value: datetime.timedelta) -> str:
 
 @dataclass(frozen=True)
 class OffsetTime:
-    """A time with an offset from UTC, of which a driver may give the text that PostgreSQL wrote."""
+    """A time with an offset from UTC, which a driver may return as PostgreSQL's text."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Put the minutes to an offset without, which Pydantic does not read."""
+        """Add minutes to an offset without them, which Pydantic cannot parse."""
         return core_schema.no_info_before_validator_function(
             lambda value: with_minutes(value) if isinstance(value, str) else value, handler(source)
         )
 
 
 def without_offset(value: Any) -> Any:
-    """Refuse a time with an offset from UTC: the column would lose it, or the driver raise."""
+    """Refuse a time with an offset from UTC, which the column would lose, or the driver would reject."""
     if value.tzinfo is not None:
-        raise refusal("timezone_aware", "The column has no time zone: give the time without an offset from UTC")
+        raise refusal("timezone_aware", "The column has no time zone: omit the time's offset from UTC")
     return value
 
 
 def with_offset(value: Any) -> Any:
-    """Refuse a time without an offset from UTC: each driver would take it for that of another time zone."""
+    """Refuse a time without an offset from UTC: each driver would assume a different time zone."""
     if value.tzinfo is None:
-        raise refusal("timezone_naive", "The column has a time zone: give the time with its offset from UTC")
+        raise refusal("timezone_naive", "The column has a time zone: include the time's offset from UTC")
     return value
 
 
 def storable_time(precision: int | None) -> Callable[[datetime.time], datetime.time]:
-    """Return a check that a time is still one of its day when it is rounded to so many digits of a second."""
+    """Return a check that a time is not rounded up to the next day at ``precision`` digits of a second."""
     half = _half_unit(precision)
 
     def check(value: datetime.time) -> datetime.time:
         offset = value.utcoffset() or datetime.timedelta()
         _check_offset(offset)
-        if offset % _MINUTE:  # asyncpg sends it without, and pg8000 gives what Pydantic does not read
-            raise refusal("timezone_offset", "The offset from UTC should have no seconds")
+        if offset % _MINUTE:  # asyncpg drops the seconds when sending, and Pydantic cannot parse what pg8000 returns
+            raise refusal("timezone_offset", "The offset from UTC should not include seconds")
         seconds = (value.hour * 60 + value.minute) * 60 + value.second
         if seconds * 10**6 + value.microsecond + half >= _DAY:
-            raise refusal("time_rounding", "The column rounds the time up to 24:00:00")
+            raise refusal("time_rounding", "The column would round the time up to 24:00:00")
         return value
 
     return check
 
 
 def storable_datetime(precision: int | None) -> Callable[[datetime.datetime], datetime.datetime]:
-    """Return a check that a time is in the years 1 to 9999 in UTC, rounded to so many digits of a second."""
+    """Return a check that a time, rounded to ``precision`` digits of a second, is in the years 1 to 9999 in UTC."""
     margin = _MICROSECOND * _half_unit(precision)
 
     def check(value: datetime.datetime) -> datetime.datetime:
         offset = value.utcoffset() or datetime.timedelta()
         _check_offset(offset)
         try:
-            # Each may be the one that has no such time.
+            # Either operation may overflow.
             _ = value.replace(tzinfo=None) - offset + margin
         except OverflowError:
             raise refusal("datetime_range", "The time should be in the years 1 to 9999 in UTC") from None
@@ -145,7 +145,7 @@ def storable_datetime(precision: int | None) -> Callable[[datetime.datetime], da
 
 
 def _half_unit(precision: int | None) -> int:
-    """Return how many microseconds are rounded up to the last digit."""
+    """Return half the unit of the last digit, in microseconds: at least this much is rounded up."""
     return 10 ** (6 - precision) // 2 if precision is not None else 0
 
 

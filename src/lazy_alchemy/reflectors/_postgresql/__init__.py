@@ -1,1 +1,1 @@
-"""PostgreSQL's catalogs: the one statement that reads them, and what its rows mean."""
+"""PostgreSQL's catalogs: the one statement that reads them, and the conversion of its rows."""

@@ -1,4 +1,4 @@
-"""What SQLAlchemy's Inspector leaves out of the domains of PostgreSQL, for the InspectorReflector."""
+"""The parts of PostgreSQL's domains that SQLAlchemy's Inspector omits, for the InspectorReflector."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["full_types"]
 def full_types(
     connection: Connection, names: Collection[str], schema: str | None
 ) -> Mapping[tuple[str, str], TypeInfo]:
-    """Return the full types of columns, by table and column, where SQLAlchemy's leave something out; one round trip.
+    """Return the full types of columns, by table and column, where SQLAlchemy's omit something; one round trip.
 
-    Those of which the server says nothing, or something that has just changed, are left out.
+    Types that the server does not report fully, or that have just changed, are not returned.
     """
     if (connection.dialect.server_version_info or ()) < OLDEST:
         return {}
     columns, facts = read_types(connection, names, schema)
-    # Any: classes by name, which SQLAlchemy does not declare on a Dialect
+    # Any: type classes by name, an attribute that SQLAlchemy does not declare on Dialect
     ischema_names: Any = getattr(connection.dialect, "ischema_names")  # noqa: B009
     types = TypesOf(facts, ischema_names)
     found: dict[tuple[str, str], TypeInfo] = {}

@@ -1,16 +1,18 @@
-"""The one catalog query of the PostgresReflector, and what it returns as lists of rows.
+"""The one catalog query of the PostgresReflector, and its result as lists of rows.
 
-Nothing here knows what SQLAlchemy makes of the facts. Three rules hold for the text:
+This module does not interpret the facts as SQLAlchemy does. The query follows three rules:
 
-- It is set-based: each catalog is read once for all tables. It is a few texts in all, whatever the names, so that
-  drivers prepare each of them once; names and schema are parameters, ``:names`` and ``:schema``. The names are one
-  text, of JSON: arrays are not the same to all drivers (to pg8000 a name of "null" in one is NULL).
-- What can be read from a row of a catalog is, because the rows all come from one snapshot. ``format_type`` and the
-  ``pg_get_`` and ``_is_visible`` functions look at what is committed by the time they run, be it later. Where one of
-  them may have seen a later state the row says so, by a NULL or among ``changed``, which is read last.
-- The answer is one text, of JSON: drivers and SQLAlchemy take longer over each column of a result than over its text.
-  In it a row is an array of texts, its short facts joined by commas in the first: that PostgreSQL aggregates fastest.
-  An array that began with a name would be one of names, and cut texts to 63 bytes.
+- It is set-based: each catalog is read once for all tables. There are only a few variants of its text, independent of
+  the names, so that drivers prepare each of them once. Names and schema are the parameters ``:names`` and ``:schema``.
+  The names are passed as one JSON text, because drivers differ in how they send arrays (pg8000 sends a name "null" in
+  an array as NULL).
+- Whatever can be read from a catalog row is, because all rows come from one snapshot. ``format_type`` and the
+  ``pg_get_`` and ``_is_visible`` functions see what is committed when they run, which may be later. If one of them may
+  have seen a later state, the row shows it by a NULL, or the relation is in ``changed``, which is read last.
+- The result is one JSON text, because drivers and SQLAlchemy take longer to process each column of a result than to
+  parse JSON. In it, a row is an array of texts, the first of which contains its short facts, joined by commas: this is
+  what PostgreSQL aggregates fastest. (An array whose first element is of type ``name`` would be of type ``name[]``, and
+  so truncate all texts to 63 bytes.)
 """
 
 from __future__ import annotations
@@ -32,33 +34,35 @@ OLDEST: tuple[int, ...] = (12,)
 """The oldest version of PostgreSQL whose catalogs the query reads."""
 
 Row: TypeAlias = list[str | None]
-"""What the query says of one thing: its short facts, joined by commas, and then its texts."""
+"""One row of the query's result: its short facts, joined by commas, then its texts."""
 
 
 class Facts(NamedTuple):
-    """What one run of the query found, from one snapshot but for what ``changed`` tells.
+    """The result of one run of the query, from one snapshot except for the relations in ``changed``.
+
+    Each attribute has rows of: short facts | texts.
 
     Attributes:
         relations: oid, kind, persistence, access method | name, storage options, tablespace.
         columns: relation, number, type, type modifier, not null, identity, generated, collation | name, default,
             identity options.
         formats: type, type modifier | the type as SQL text.
-        types: oid, kind, collation, element or base type, not null | name, schema as SQL text, and, of enums and
-            domains, visible, labels or checks, base type as SQL text, default. Of PostgreSQL's own base types only
-            those that have a collation besides the default one.
+        types: oid, kind, collation, element or base type, not null | name, schema as SQL text, and, for enums and
+            domains, visible, labels or checks, base type as SQL text, default. PostgreSQL's own base types are only
+            included if they have a collation other than the default.
         collations: oid | name, schema as SQL text, visible.
         constraints: oid, kind, relation, index, referred relation, on update, on delete, match, deferrable, deferred,
             no inherit, valid, enforced | name, columns, referred columns, expression, definition, names of the
-            columns when the expression was written.
+            columns when the expression was converted to text.
         referred: relation, number | name of a column that a foreign key refers to.
-        others: oid | name, schema as SQL text, visible, of relations that foreign keys or inheritance lead to.
+        others: oid | name, schema as SQL text, visible, of relations that are referred to or inherited from.
         indexes: oid, relation, unique, primary, valid, number of keys, nulls not distinct, access method | name,
             columns, operator classes, options of the columns, predicate, keys as SQL text, storage options.
         operator_classes: oid | name, of those that are not the default.
         comments: object, column | text.
         parents: relation, position, relation that it inherits from.
         access_methods: oid, is the default for tables | name.
-        changed: oids of relations that functions may have seen in a later state than the rows tell.
+        changed: oids of relations that functions may have seen in a later state than the rows.
     """
 
     relations: Sequence[Row] = ()
@@ -84,11 +88,11 @@ def read(
 
     Args:
         connection: A connection to PostgreSQL 12 or later.
-        names: Names that PostgreSQL can be asked for.
-        schema: The schema, or None for what an unqualified name means to the connection.
-        table_options: Whether access methods, tablespaces and parents of tables are wanted.
-        patient: Whether to wait for somebody's lock for as long as the session does, and not for a second at most. Only
-            in autocommit may it be False: the limit holds until the end of the transaction.
+        names: Valid PostgreSQL names.
+        schema: The schema, or None for the connection's search path.
+        table_options: Whether to read access methods, tablespaces and parents of tables.
+        patient: Whether to wait for locks as long as the session's setting allows, instead of one second at most. False
+            requires autocommit, because the limit lasts until the end of the transaction.
     """
     version = connection.dialect.server_version_info or OLDEST
     query = _query(version[0], schema is not None, table_options, patient)
@@ -96,40 +100,42 @@ def read(
 
 
 def read_types(connection: Connection, names: Collection[str], schema: str | None) -> tuple[list[Row], Facts]:
-    """Read the types of columns alone; one round trip.
+    """Read only the types of columns; one round trip.
 
     Args:
-        connection: As for ``read``.
-        names: As for ``read``.
-        schema: As for ``read``.
+        connection: See ``read``.
+        names: See ``read``.
+        schema: See ``read``.
 
     Returns:
-        Of each column type, type modifier and collation, the relation's name and the column's; and the types.
+        For each column, its type, type modifier and collation (joined by commas), the relation's name and the column's
+        name; and the facts about the types.
     """
     columns, formats, types, collations = _parts(connection, _types_query(schema is not None), names, schema)
     return columns, Facts(formats=formats, types=types, collations=collations)
 
 
 def unquoted(name: str) -> str:
-    """Return a name that PostgreSQL wrote as SQL text."""
+    """Return a name from its SQL text, which may be quoted."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _parts(connection: Connection, query: str, names: Collection[str], schema: str | None) -> list[list[Row]]:
-    given = {"names": json.dumps(list(names))} | ({} if schema is None else {"schema": str(schema)})
+    parameters = {"names": json.dumps(list(names))} | ({} if schema is None else {"schema": str(schema)})
     placeholders = _PLACEHOLDERS.get(connection.dialect.paramstyle)
     if placeholders is None:
-        result = connection.execute(text(query), given)
+        result = connection.execute(text(query), parameters)
     else:
-        # Past SQLAlchemy's compiler, which would take longer over so long a text than the server over its answer.
+        # Bypass SQLAlchemy's compiler, which would take longer for such a long text than the server takes to answer it.
         by_name = connection.dialect.paramstyle == "pyformat"
-        result = connection.exec_driver_sql(_in_driver_s(query, placeholders), given if by_name else (*given.values(),))
+        query = _with_placeholders(query, placeholders)
+        result = connection.exec_driver_sql(query, parameters if by_name else (*parameters.values(),))
     answer: Any = result.scalar()  # Any: SQLAlchemy does not know that it is one text
     parts: list[list[Row] | None] = json.loads(answer)
     return [part or [] for part in parts]
 
 
-# How drivers have parameters (PEP 249, and asyncpg) of which there are these two, in this order, each once.
+# The placeholders of each parameter style (PEP 249, and asyncpg's) for these two parameters, in this order, each once.
 _PLACEHOLDERS = {
     "pyformat": ("%(names)s", "%(schema)s"),
     "format": ("%s", "%s"),
@@ -138,7 +144,7 @@ _PLACEHOLDERS = {
 
 
 @cache
-def _in_driver_s(query: str, placeholders: tuple[str, str]) -> str:
+def _with_placeholders(query: str, placeholders: tuple[str, str]) -> str:
     names, schema = placeholders
     return query.replace(":names", names).replace(":schema", schema)
 
@@ -151,11 +157,11 @@ def _query(version: int, in_schema: bool, table_options: bool, patient: bool) ->
         types_of_columns=_TYPES_OF_COLUMNS,
         parents=_PARENTS if table_options else _NO_PARENTS,
         tablespace=_TABLESPACE if table_options else "NULL",
-        enforced="k.conenforced" if version >= 18 else "true",  # noqa: PLR2004 - what brought the column
+        enforced="k.conenforced" if version >= 18 else "true",  # noqa: PLR2004 - the version that added the column
         set_columns="k.confdelsetcols IS NOT NULL" if version >= 15 else "false",  # noqa: PLR2004
         nulls_not_distinct="i.indnullsnotdistinct" if version >= 15 else "false",  # noqa: PLR2004
     )
-    return " ".join(query.split())  # pg8000 reads it letter by letter
+    return " ".join(query.split())  # shorter, because pg8000 reads it character by character
 
 
 @cache
@@ -172,7 +178,8 @@ def _columns(in_schema: bool, patient: bool) -> str:
 
 _NAMES = "ARRAY(SELECT pg_catalog.json_array_elements_text(CAST({given} AS pg_catalog.json)))"
 _GIVEN = "CAST(:names AS pg_catalog.text)"
-# Evaluated before anything else: without names there is nothing to look at. A wait looks at the limit when it begins.
+# Sets lock_timeout before anything can wait for a lock: the query needs the names first, and a wait reads the setting
+# when it begins.
 _IMPATIENT = f"""
     CASE WHEN pg_catalog.current_setting('lock_timeout') <> '0'
               AND CAST(pg_catalog.current_setting('lock_timeout') AS interval) < CAST('1 second' AS interval)
@@ -188,8 +195,8 @@ _IN_SCHEMA = """
       )
       AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
 """
-# What is first on the path, of whatever kind, hides the others of its name; pg_table_is_visible knows nothing of tables
-# that were there when the query began.
+# The first relation on the path, of any kind, hides the others of its name. pg_table_is_visible would not find tables
+# that have been dropped since the query began.
 _ON_PATH = """
     SELECT f.oid, f.relname, f.relkind, f.relpersistence, f.reloptions, f.relam, f.reltablespace
     FROM (
@@ -222,9 +229,9 @@ col AS MATERIALIZED (
     FROM rel AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 )
 """
-# The types of the columns, and what they are made of. Object identifiers below 10000 are those that PostgreSQL assigns
-# by hand, to its base types; of these there is nothing to say but their collation, if it is not the default one.
-# ``has_inner = 1`` seems rare to the planner, which therefore expects few rows; ``inner_type <> 0`` seems the rule.
+# The types of the columns, and their element and base types. PostgreSQL assigns oids below 10000 by hand, to its base
+# types; they are only needed if their collation is not the default. The planner assumes that ``has_inner = 1`` is rare
+# and so expects few rows, but that ``inner_type <> 0`` is the rule.
 _TYPE = """
     SELECT y.oid, y.typname, y.typnamespace, y.typtype, y.typcollation, y.typnotnull, y.typtypmod, y.typdefault,
            CASE WHEN y.typtype = 'd' THEN y.typbasetype WHEN y.typlen = -1 THEN y.typelem ELSE 0 END AS inner_type,
@@ -292,10 +299,10 @@ SELECT CAST(pg_catalog.json_build_array((
 )) AS pg_catalog.text)
 """
 
-# Of the object identifiers in it 1259 is pg_class, 2606 pg_constraint and 403 btree: PostgreSQL assigns them by hand.
-# OFFSET 0 keeps the planner from reading a whole catalog for a few rows of it, or from calling a function for more rows
-# than need it. The planner must not know how many names there are: from the cost that it would estimate for a thousand
-# it would compile the query (jit_above_cost), which takes seconds.
+# Of the oids in it, 1259 is pg_class and 2606 is pg_constraint: PostgreSQL assigns them by hand. OFFSET 0 keeps the
+# planner from reading a whole catalog for a few of its rows, and from calling a function for more rows than necessary.
+# The planner must not know the number of names: for a thousand it would estimate such a high cost that it would compile
+# the query (jit_above_cost), which takes seconds.
 _QUERY = """
 {columns},
 con AS MATERIALIZED (

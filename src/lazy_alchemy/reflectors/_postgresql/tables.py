@@ -1,7 +1,7 @@
-"""From the rows of PostgreSQL's catalogs to TableInfos: the rules of SQLAlchemy's dialect. No I/O.
+"""The conversion of PostgreSQL's catalog rows to TableInfos, by the rules of SQLAlchemy's dialect. No I/O.
 
-What a function of PostgreSQL says of a later state than the rows raises UnsettledError; what SQLAlchemy reads out of
-text, and may read otherwise than it is, raises UncertainError.
+If a PostgreSQL function has seen a later state than the rows, UnsettledError is raised. If SQLAlchemy, which parses
+text, may read something else than the catalogs say, UncertainError is raised.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Index(NamedTuple):
 
 
 class Tables:
-    """The tables of one run of the query, each made when it is asked for."""
+    """The tables of one run of the query, each created on demand."""
 
     def __init__(self, facts: Facts, types: TypesOf, schema: str | None) -> None:
         self._schema = schema
@@ -83,15 +83,15 @@ class Tables:
             for oid, is_default in [str(row[0]).split(",")]
         }
         self._operator_classes = {row[0]: str(row[1]) for row in facts.operator_classes}
-        # The columns that were made, by all that they were made of: many tables have the same id and created_at.
+        # The columns created so far, by all their facts: many tables have the same columns, such as id and created_at.
         self._made: dict[tuple[str | None, ...], tuple[ColumnInfo, tuple[str, ...]]] = {}
 
     def table(self, name: str) -> tuple[TableInfo, list[str]]:
-        """Return all facts about one of the names, and what SQLAlchemy would warn of.
+        """Return the TableInfo of one of the names, and the warnings that SQLAlchemy would issue.
 
         Raises:
-            UncertainError: SQLAlchemy might make something else of it.
-            UnsettledError: It, or what it needs, has just changed.
+            UncertainError: SQLAlchemy might reflect it differently.
+            UnsettledError: The table, or an object that it depends on, has just changed.
         """
         oid = self.oids[name]
         if oid in self.changed:
@@ -126,7 +126,7 @@ class Tables:
             indexes=tuple(
                 self._index_info(index, names)
                 for index in indexes
-                if not index.is_primary and index.oid not in backing  # it is among the unique constraints
+                if not index.is_primary and index.oid not in backing  # else it is among the unique constraints
             ),
             uniques=tuple(keys["u"]),
             checks=tuple(checks),
@@ -144,7 +144,7 @@ class Tables:
             made = self._made.get(key)
             if made is None:
                 made = self._column(facts, texts, comment)
-                if made[0].type.instance is None:  # else SQLAlchemy makes a new instance for each column
+                if made[0].type.instance is None:  # else each column needs its own type instance, as in SQLAlchemy
                     self._made[key] = made
             column, messages = made
             columns.append(column)
@@ -153,7 +153,7 @@ class Tables:
         return tuple(columns), names
 
     def _column(self, facts: str, texts: Row, comment: str | None) -> tuple[ColumnInfo, tuple[str, ...]]:
-        """Return a column, and what SQLAlchemy would warn of."""
+        """Return a column, and the warnings that SQLAlchemy would issue."""
         type_oid, modifier, is_not_null, is_identity, generated, collation = facts.split(",")
         name, default, identity = sys.intern(str(texts[0])), texts[1], texts[2]
         type_ = self._types.of(type_oid, modifier, collation)
@@ -161,7 +161,7 @@ class Tables:
         if type_.unknown is not None:
             warnings += (f"Did not recognize type '{type_.unknown}' of column '{name}'",)
         if default == "":
-            raise UnsettledError  # the query says so where it is not known any more
+            raise UnsettledError  # the query returns "" for a default that no longer exists
         if not default and type_.default is not None:
             default = type_.default
         computed = None
@@ -194,7 +194,7 @@ class Tables:
         columns = tuple(names[number] for number in str(row[2]).split(" "))
         referred = tuple(self._referred[f"{facts[4]},{number}"] for number in str(row[3]).split(" "))
         if not NEWER_LINE and len(set(columns)) != len(columns):
-            raise UncertainError  # SQLAlchemy 2.0 cannot make such a key, and says so
+            raise UncertainError  # SQLAlchemy 2.0 does not support such a key, and warns
         if any(map(_SPLITS_COLUMNS.search, columns)) or any(map(_SPLITS_REFERRED.search, referred)):
             raise UncertainError
         table = self._others[facts[4]]
@@ -288,7 +288,7 @@ _SEQUENCE = re.compile(r"""(nextval\(')([^']+)('.*$)""")
 _SORTING = {1: ("desc", "nulls_last"), 2: ("nulls_first",), 3: ("desc",)}  # by indoption's bits
 _SET_COLUMNS = re.compile(r"ON DELETE (SET (?:NULL|DEFAULT) \(.+\))")
 
-# SQLAlchemy splits the text of a foreign key at these, in names as well.
+# SQLAlchemy splits the text of a foreign key at these, even within names.
 _SPLITS_COLUMNS = re.compile(r"[,)\n]")
 _SPLITS_REFERRED = re.compile(r",\s")
 
@@ -303,7 +303,7 @@ def _first(row: Row) -> str:
 
 
 def _columns(rows: Iterable[Row]) -> dict[str, list[tuple[int, str, Row]]]:
-    """Return of each relation's columns the number, the other short facts, and the texts."""
+    """Return the columns by relation, each as its number, the other short facts, and the texts."""
     columns: dict[str, list[tuple[int, str, Row]]] = defaultdict(list)
     for row in rows:
         oid, number, facts = str(row[0]).split(",", 2)
@@ -312,7 +312,7 @@ def _columns(rows: Iterable[Row]) -> dict[str, list[tuple[int, str, Row]]]:
 
 
 def _grouped(rows: Iterable[Row], position: int) -> dict[str, list[tuple[list[str], Row]]]:
-    """Return the rows by one of their short facts, each with these apart."""
+    """Return the rows grouped by one of their short facts, each with its short facts as a list."""
     groups: dict[str, list[tuple[list[str], Row]]] = defaultdict(list)
     for row in rows:
         facts = str(row[0]).split(",")
@@ -344,7 +344,7 @@ def _key(index: _Index, kind: str, name: str, names: Mapping[str, str], comment:
     return KeyInfo(tuple(columns[: index.key_count]), name, comment, _frozen(options))
 
 
-# What most indexes and keys have.
+# The options of most indexes and keys.
 _USUAL: list[dict[str, object]] = [
     {"postgresql_include": []},
     {"postgresql_include": [], "postgresql_nulls_not_distinct": False},
@@ -353,7 +353,7 @@ _FROZEN = [(options, Options(options)) for options in _USUAL]
 
 
 def _frozen(options: dict[str, object]) -> Options:
-    """Return options; those that most have, the same object to all."""
+    """Return frozen options; the usual ones share one object."""
     for usual, frozen in _FROZEN:
         if options == usual:
             return frozen
@@ -383,7 +383,7 @@ def _check(facts: list[str], row: Row, names: Mapping[str, str], comment: str | 
 
 
 def _without_outer_parentheses(expression: str) -> str:
-    """Return the text without the parentheses around the whole of it, as SQLAlchemy's ``strip_outer_parens`` does."""
+    """Return the text without a pair of parentheses around all of it, as SQLAlchemy's ``strip_outer_parens`` does."""
     stripped = expression.strip()
     if not (stripped.startswith("(") and stripped.endswith(")")):
         return expression
@@ -396,9 +396,9 @@ def _without_outer_parentheses(expression: str) -> str:
 
 
 def _outside_of_quotes(expression: str) -> Iterator[tuple[int, str]]:
-    """Yield the characters that are not in a string or a quoted name, with their positions.
+    """Yield the characters outside of strings and quoted names, with their positions.
 
-    A doubled quote ends one and begins the next, which comes to the same.
+    A doubled quote is treated as the end of one string and the start of another, with the same result.
     """
     quote = ""
     for position, character in enumerate(expression):

@@ -1,6 +1,6 @@
-"""The SQL types of PostgreSQL's columns: from ``format_type`` to a TypeInfo, as SQLAlchemy's dialect reads it.
+"""The conversion of PostgreSQL's ``format_type`` texts to TypeInfos, as in SQLAlchemy's dialect. No I/O.
 
-The classes are those of the dialect's ``ischema_names``, where third parties register theirs. No I/O.
+The type classes are those in the dialect's ``ischema_names``, where third parties register theirs.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnType", "TypesOf", "UncertainError", "UnsettledError", "is_of_domain"]
 
-_TypeMaker: TypeAlias = "Callable[..., TypeEngine[Any]]"  # Any: what a type is in Python is not asked here
+_TypeMaker: TypeAlias = "Callable[..., TypeEngine[Any]]"  # Any: the Python types do not matter here
 
 _DEFAULT_COLLATION = "100"
 _HAS_COLLATION_SCHEMA = "collation_schema" in inspect.signature(DOMAIN.__init__).parameters
 
 
 class UncertainError(Exception):
-    """SQLAlchemy may see the table otherwise than its catalog rows say: it is for the Inspector."""
+    """SQLAlchemy may reflect the table differently from its catalog rows, so it is left to the Inspector."""
 
 
 class UnsettledError(Exception):
-    """Not all facts are of one moment, because the schema has just changed: they must be read again."""
+    """The facts are not all of one moment, because the schema has just changed: they must be read again."""
 
 
 class ColumnType(NamedTuple):
-    """A column's type, and what the column has from it.
+    """A column's type, and the properties of the column that follow from it.
 
     Attributes:
         info: The type.
-        full: The type with what SQLAlchemy leaves out of its domains, where there is such.
-        is_integer: Whether a sequence's default makes it autoincrement.
-        default: A domain's own default.
+        full: The type including the parts of domains that SQLAlchemy omits; None if it omits nothing.
+        is_integer: Whether a default from a sequence makes the column autoincrement.
+        default: The default of a domain.
         not_null: Whether a domain is NOT NULL.
-        unknown: What SQLAlchemy could not make a type of, as its warning names it.
-        type_name: What PostgreSQL calls the type, where it is unknown.
-        warnings: What SQLAlchemy warns of whatever the column.
+        unknown: The name, as in SQLAlchemy's warning, of a type that SQLAlchemy does not know.
+        type_name: PostgreSQL's name of an unknown type.
+        warnings: SQLAlchemy's warnings about the type, which do not depend on the column.
     """
 
     info: TypeInfo
@@ -67,9 +67,9 @@ class ColumnType(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A row of pg_type: of an enum or a domain all that SQLAlchemy asks of it, of another its collation.
+    """A row of pg_type: for an enum or a domain all the facts that SQLAlchemy needs, for other types the collation.
 
-    There is none of the types that PostgreSQL comes with, unless they have a collation of their own.
+    PostgreSQL's built-in types are only included if their collation is not the default.
     """
 
     kind: str
@@ -79,7 +79,7 @@ class _Named(NamedTuple):
     name: str
     schema: str
     visible: str | None
-    content: list[Any]  # Any: labels, or name, expression and validity of checks
+    content: list[Any]  # Any: labels; or the names, expressions and validity of checks
     base: str | None
     default: str | None
 
@@ -88,7 +88,7 @@ class _Named(NamedTuple):
         return (self.name,) if self.visible == "true" else (self.schema, self.name)
 
     def is_called(self, text: str) -> bool:
-        """Return whether ``text`` is its name as ``format_type`` writes it, quoted where it must be or not."""
+        """Return whether ``text`` is the type's name as ``format_type`` writes it, with or without quotes."""
         *schema, name = ([text_, _quoted(text_)] for text_ in self.key)
         prefixes = [f"{prefix}." for prefix in schema[0]] if schema else [""]
         return any(text == prefix + candidate for prefix in prefixes for candidate in name)
@@ -129,7 +129,7 @@ class TypesOf:
         """Return the type of a column.
 
         Raises:
-            UncertainError: SQLAlchemy might make something else of it.
+            UncertainError: SQLAlchemy might reflect it differently.
             UnsettledError: The type has just changed.
         """
         key = (oid, modifier, collation)
@@ -141,7 +141,7 @@ class TypesOf:
             of_column = None if collation in ("0", inherent) else self._collation(collation)
             self._check(text, oid)
             known = self._read(str(text), of_column)
-            if known.info.instance is None:  # SQLAlchemy makes a new instance for each column
+            if known.info.instance is None:  # else each column needs its own type instance, as in SQLAlchemy
                 self._known[key] = known
         return known
 
@@ -152,11 +152,11 @@ class TypesOf:
         return name, None if visible == "true" else schema
 
     def _check(self, text: str | None, oid: str) -> None:
-        """Make sure that the text of a type names the type that we know by its oid."""
+        """Check that the text of a type names the type with this oid."""
         if text is None or "???" in text:
             raise UnsettledError
         if '"' in text and _QUOTES_BRACKETS.search(text):
-            raise UncertainError  # what SQLAlchemy takes for arguments or dimensions is part of a name
+            raise UncertainError  # SQLAlchemy would read a part of the name as arguments or dimensions
         named = self._types.get(oid)
         if named is not None and named.kind not in "ed" and named.inner in self._types:
             named = self._types[named.inner]
@@ -167,7 +167,7 @@ class TypesOf:
                 raise UnsettledError
 
     def _read(self, text: str, collation: tuple[str, str | None] | None) -> ColumnType:
-        """Do what SQLAlchemy does with the text, but for the warnings."""
+        """Convert the text as SQLAlchemy does, but collect its warnings."""
         made, type_ = self._make(text, collation)
         if made.unknown is not None:
             return made._replace(type_name=text)
@@ -180,7 +180,7 @@ class TypesOf:
         return made
 
     def _full(self, text: str, collation: tuple[str, str | None] | None, info: TypeInfo) -> TypeInfo | None:
-        """Return the type with what SQLAlchemy leaves out of its domains; None where that is nothing, or no data."""
+        """Return the type including what SQLAlchemy omits from domains; None if it omits nothing or it is not data."""
         try:
             full = self._make(text, collation, in_full=True)[0].info
         except UncertainError:  # a third party's type does not take its arguments
@@ -190,7 +190,7 @@ class TypesOf:
     def _make(
         self, text: str, collation: tuple[str, str | None] | None, *, in_full: bool = False
     ) -> tuple[ColumnType, TypeEngine[Any] | None]:
-        """Return the type as far as the text says what it is; and the very type, unless it is one of SQLAlchemy's."""
+        """Return the type that the text describes, and its instance unless the class is SQLAlchemy's own."""
         name, arguments, is_array = _parsed(text)
         maker = self._ischema_names.get(name.lower())
         options: tuple[tuple[str, str], ...] = ()
@@ -215,7 +215,7 @@ class TypesOf:
             return _standard(maker, name, arguments, is_array, options), None
         type_ = _made(maker, name, arguments, is_array, options)
         if isinstance(type_, TypeDecorator):
-            raise UncertainError  # what it decorates decides whether it autoincrements
+            raise UncertainError  # whether the column is autoincrement depends on the decorated type
         return ColumnType(TypeInfo.of(type_), is_integer=isinstance(type_, Integer)), type_
 
     def _domain(
@@ -240,7 +240,7 @@ class TypesOf:
         checks = sorted(named.content, key=lambda check: check[0])
         if checks:
             keywords.update(_of_check(*checks[0]))
-            if in_full:  # a DOMAIN has one CHECK: the others are of a domain that it is over
+            if in_full:  # a DOMAIN has only one CHECK: represent each other one by a domain in between
                 for check in checks[1:]:
                     inner = DOMAIN(named.name, inner, create_type=False, **_of_check(*check))
         if named.visible != "true":
@@ -251,7 +251,7 @@ class TypesOf:
 
 def is_of_domain(type_: TypeEngine[Any]) -> bool:
     """Return whether a type is a domain, or an array of one."""
-    # isinstance tells nothing of the item type.
+    # isinstance does not narrow the item type.
     return isinstance(type_, DOMAIN) or (isinstance(type_, ARRAY) and isinstance(type_.item_type, DOMAIN))  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -270,7 +270,7 @@ def _enum(named: _Named, options: tuple[tuple[str, str], ...]) -> TypeEngine[Any
     return ENUM(*named.content, **keywords)
 
 
-# What SQLAlchemy never takes for the name of an enum or a domain.
+# Names that SQLAlchemy never treats as those of enums or domains.
 _SPECIAL = frozenset(
     {
         "numeric",
@@ -294,7 +294,7 @@ _DIMENSIONS = re.compile(r"((?:\[\])*)$")
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> tuple[str, tuple[str, ...], bool]:
-    """Return the name of a type, its arguments, and whether it is an array."""
+    """Parse a type's text: return its name, its arguments, and whether it is an array."""
     found = _ARGUMENTS.search(text)
     arguments = tuple(_COMMA.split(found[1])) if found and found[1] else ()
     dimensions = _DIMENSIONS.search(text)
@@ -303,7 +303,7 @@ def _parsed(text: str) -> tuple[str, tuple[str, ...], bool]:
 
 
 def _tokens(name: str) -> tuple[str, ...]:
-    """Return the parts of a name that dots join, without their quotes."""
+    """Return the dot-separated parts of a name, without their quotes."""
     if '"' not in name:
         return tuple(name.split("."))
     parts = _PART.findall(name)
@@ -314,7 +314,7 @@ def _tokens(name: str) -> tuple[str, ...]:
 def _standard(
     maker: _TypeMaker, name: str, arguments: tuple[str, ...], is_array: bool, options: tuple[tuple[str, str], ...]
 ) -> ColumnType:
-    """Return one of SQLAlchemy's own types: they are few, and to describe one takes longer than all else."""
+    """Return one of SQLAlchemy's own types. Cached: they are few, and making a TypeInfo takes longer than the rest."""
     type_ = _made(maker, name, arguments, is_array, options)
     return ColumnType(TypeInfo.of(type_), is_integer=isinstance(type_, Integer))
 
@@ -322,7 +322,7 @@ def _standard(
 def _made(
     maker: _TypeMaker, name: str, arguments: tuple[str, ...], is_array: bool, options: tuple[tuple[str, str], ...]
 ) -> TypeEngine[Any]:
-    """Call the class as SQLAlchemy's dialect calls it for a type of that name."""
+    """Call the class with the arguments that SQLAlchemy's dialect would pass for a type of this name."""
     positional: tuple[object, ...] = ()
     keywords: dict[str, object] = {}
     try:
