@@ -13,9 +13,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
 from lazy_alchemy import TableNotFoundError, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector
+
+from .databases import count_queries, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -364,3 +368,143 @@ def test_a_copy_has_all_names(copied: Callable[[TableNotFoundError], TableNotFou
 
     assert MANY == len(copied(error).available)
     assert str(error) == str(copied(error))
+
+
+# -- Listings ----------------------------------------------------------------------------------------------------------
+
+
+def _statements_of_a_listing(db: Any, shop: Database) -> int:
+    with count_queries(shop.engine) as queries:
+        db.list_tables()
+    return queries.count
+
+
+def test_missing_tables_share_a_listing_for_a_second(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten missing tables are looked for ten times, and the names are listed once a second."""
+    now = time.monotonic()
+    monkeypatch.setattr("lazy_alchemy._catalog.listings.time", Clock(lambda: now), raising=False)
+    db = get_lazy_class(warm(shop.engine))
+    assert hasattr(db, "users")
+    listing = _statements_of_a_listing(db, shop)
+    with count_queries(shop.engine) as queries:
+        assert not hasattr(db, "nothing")
+    first = queries.count
+    assert listing < first
+
+    with count_queries(shop.engine) as queries:
+        for number in range(10):
+            assert getattr(db, f"nothing_{number}", None) is None
+    assert 10 * (first - listing) == queries.count
+
+    now += 1.1
+    with count_queries(shop.engine) as queries:
+        assert not hasattr(db, "nothing")
+        assert not hasattr(db, "nothing")
+    assert 2 * first - listing == queries.count
+
+
+class Clock:
+    """The module `time` as one module sees it."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.monotonic = monotonic
+
+
+def _available(db: Any, name: str, **options: Any) -> tuple[str, ...]:
+    with pytest.raises(TableNotFoundError) as caught:
+        db.get(name, **options)
+    return caught.value.available
+
+
+def test_a_table_that_appears_is_found_at_once(shop: Database) -> None:
+    """Only the names are reused; whether a table is there is asked each time."""
+    db = get_lazy_class(shop.engine)
+    assert not hasattr(db, "late")
+    shop.execute("CREATE TABLE late (id INTEGER PRIMARY KEY)")
+
+    assert "late" == db.late.name
+
+
+def test_a_name_that_was_dropped_is_not_available(shop: Database) -> None:
+    """If the missing table itself was listed a moment ago, the names are listed again."""
+    db = get_lazy_class(shop.engine)
+    assert "orders" in _available(db, "nothing")
+    shop.execute("DROP TABLE orders")
+
+    assert "orders" not in _available(db, "orders")
+    assert "orders" not in _available(db, "nothing")
+
+
+@pytest.mark.parametrize("how", ["invalidate", "invalidate_all", "refresh"])
+def test_a_listing_is_not_older_than_the_last_invalidation(shop: Database, how: str) -> None:
+    """After `invalidate`, `invalidate_all` and `refresh`, the names are listed again."""
+    db = get_lazy_class(shop.engine)
+    assert hasattr(db, "users")
+    assert "late" not in _available(db, "nothing")
+    shop.execute("CREATE TABLE late (id INTEGER PRIMARY KEY)")
+    calls: dict[str, Callable[[], None]] = {
+        "invalidate": lambda: db.invalidate("users"),
+        "invalidate_all": db.invalidate_all,
+        "refresh": lambda: db.refresh("users"),
+    }
+
+    calls[how]()
+    assert "late" in _available(db, "nothing")
+
+
+def test_a_listing_that_an_invalidation_overtook_is_not_reused(shop: Database) -> None:
+    """Names that were being listed when everything was invalidated serve no later caller."""
+
+    class Slow(InspectorReflector):
+        def list_names(self, connection: Connection, *, schema: str | None) -> Mapping[str, TableKind]:
+            names = super().list_names(connection, schema=schema)
+            if slow:
+                slow.clear()
+                shop.execute("CREATE TABLE late (id INTEGER PRIMARY KEY)")
+                db.invalidate_all()
+            return names
+
+    slow = [True]
+    if shop.is_sqlite:
+        pytest.skip("a table cannot be made while another connection reads")
+    db = get_lazy_class(shop.engine, reflector=Slow())
+    assert "late" not in _available(db, "nothing")
+    assert "late" in _available(db, "nothing")
+
+
+def test_schemas_have_listings_of_their_own(shop: Database) -> None:
+    """The names of one schema are not said to be those of another."""
+    schema = {"sqlite": "temp", "postgresql": "pg_catalog", "mariadb": "mysql"}[shop.name]
+    assert "users" in _available(get_lazy_class(shop.engine), "nothing")
+    assert "users" not in _available(get_lazy_class(shop.engine, schema=schema), "nothing")
+
+
+def test_a_transaction_lists_for_itself(shop: Database) -> None:
+    """Names that an open transaction sees are not reused for others, nor theirs for it."""
+    if shop.is_mariadb:
+        pytest.skip("CREATE TABLE commits there")
+    db = get_lazy_class(shop.engine)
+    with shop.engine.connect() as connection:
+        assert "mine" not in _available(db, "nothing")
+        if shop.is_sqlite:  # where Python begins no transaction for it
+            connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("CREATE TABLE mine (id INTEGER PRIMARY KEY)")
+        assert "mine" in _available(db, "nothing", connection=connection)
+        if not shop.is_sqlite:  # it is locked
+            assert "mine" not in _available(db, "nothing")
+        connection.rollback()
+    assert "mine" not in _available(db, "nothing")
+
+
+def test_a_shared_connection_in_a_transaction_lists_each_time() -> None:
+    """Where all share one connection, what its transaction sees is listed again after it."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    db = get_lazy_class(engine)
+    assert () == _available(db, "nothing")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("CREATE TABLE mine (id INTEGER PRIMARY KEY)")
+        assert ("mine",) == _available(db, "nothing")
+        connection.exec_driver_sql("ROLLBACK")
+    assert () == _available(db, "nothing")
+    engine.dispose()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lazy_alchemy._catalog.failures import raise_alone
+from lazy_alchemy._catalog.outcomes import Task
 from lazy_alchemy._catalog.pools import pool_capacity
 from lazy_alchemy._catalog.shelf import Rejected
 from lazy_alchemy._concurrency.flights import SingleFlight
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from lazy_alchemy._catalog.shelf import Shelf
     from lazy_alchemy._catalog.ways import Way
     from lazy_alchemy._concurrency.flights import Flight
-    from lazy_alchemy._schema.tables import TableInfo, TableKind
+    from lazy_alchemy._schema.tables import TableKind
 
     OneFlight: TypeAlias = Flight[Key, Outcome]
 
@@ -129,7 +130,7 @@ class Loads:
         if flight.began and not self._shelf.torn(cached, ()):
             return {**cached}
 
-        def take() -> tuple[Collection[Key], Mapping[Key, TableInfo]]:
+        def take() -> Task:
             flight.begin()
             now = time.time()
             torn = self._shelf.torn(cached, ())
@@ -137,7 +138,7 @@ class Loads:
                 (key, found) for key, found in cached.items() if now - found.age >= flight.keys[key] and key not in torn
             )
             keys = [key for key in {**flight.keys, **torn} if key not in outcome]
-            return keys, self._shelf.infos(keys)
+            return Task(keys, self._shelf.infos(keys), self._shelf.listings())
 
         try:
             outcome |= await way.read(
