@@ -112,7 +112,7 @@ class Catalog:
             ReflectionError: Some cannot be loaded; the others are.
         """
         with self._shelf.clock.lock:
-            call = self._shelf.clock.tick() if refresh else self._shelf.clock.now
+            call = self._shelf.tick() if refresh else self._shelf.clock.now
         request = Request(keys, ttl, call, refresh=refresh)
 
         def deliver(plan: Plan) -> Plan:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lazy_alchemy._catalog.connections import shares_connections
 from lazy_alchemy._catalog.failures import raise_alone
+from lazy_alchemy._catalog.outcomes import Task
 from lazy_alchemy._catalog.pools import pool_capacity
 from lazy_alchemy._catalog.shelf import Rejected
 from lazy_alchemy._concurrency.flights import SingleFlight
@@ -195,7 +196,7 @@ class Loads:
         if flight.began and not self._shelf.torn(cached, ()):
             return {**cached}
 
-        def take() -> tuple[Collection[Key], Mapping[Key, TableInfo]]:
+        def take() -> Task:
             flight.begin()
             now = time.time()
             torn = self._shelf.torn(cached, ())
@@ -203,7 +204,7 @@ class Loads:
                 (key, found) for key, found in cached.items() if now - found.age >= flight.keys[key] and key not in torn
             )
             keys = [key for key in {**flight.keys, **torn} if key not in outcome]
-            return keys, self._shelf.infos(keys)
+            return Task(keys, self._shelf.infos(keys), self._shelf.listings())
 
         def again(found: Mapping[Key, Outcome], batches: Sequence[Collection[Key]]) -> Mapping[Key, TableInfo | None]:
             return self._shelf.torn({**outcome, **found}, batches)  # with what the cache has answered

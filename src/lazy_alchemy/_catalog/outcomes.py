@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from lazy_alchemy._schema.tables import TableInfo
 
-__all__ = ["Found", "Key", "Missing", "Outcome"]
+__all__ = ["Found", "Key", "Missing", "Outcome", "Task"]
 
 Key: TypeAlias = "tuple[str | None, str]"
 """A schema and a name."""
@@ -32,11 +34,33 @@ class Found(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A table that does not exist, and the names that do exist."""
+    """A table that does not exist.
+
+    Attributes:
+        available: The names that exist in its schema.
+        private: As for ``Found``.
+        uncommitted: As for ``Found``.
+        listed: Whether this load listed the names; else they are of a load shortly before.
+    """
 
     available: tuple[str, ...] = ()
     private: bool = False
     uncommitted: bool = False
+    listed: bool = True
+
+
+class Task(NamedTuple):
+    """What a load is to read.
+
+    Attributes:
+        keys: The tables.
+        known: What is loaded of them.
+        listings: The names of schemas that were listed shortly before, to be named to those who miss a table.
+    """
+
+    keys: Collection[Key]
+    known: Mapping[Key, TableInfo]
+    listings: Mapping[str | None, tuple[str, ...]]
 
 
 Outcome: TypeAlias = Found | Missing | Exception

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from lazy_alchemy._catalog.connections import Loan, caller_loan, pooled_loan, savepoint
 from lazy_alchemy._catalog.databases import database_name
 from lazy_alchemy._catalog.failures import raise_alone, reflection_error
-from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome
+from lazy_alchemy._catalog.outcomes import Found, Key, Missing, Outcome, Task
 from lazy_alchemy._drivers import gave_up_waiting, in_transaction
 from lazy_alchemy._errors import ReflectionError
 from lazy_alchemy._schema.names import can_exist
@@ -36,8 +36,8 @@ _SHOWN = 10
 Torn: TypeAlias = "Callable[[Mapping[Key, Outcome], Sequence[Collection[Key]]], Mapping[Key, TableInfo | None]]"
 """Returns the tables to read again, with what is loaded of them, given the outcome and its batches; see ``Shelf``."""
 
-Take: TypeAlias = "Callable[[], tuple[Collection[Key], Mapping[Key, TableInfo]]]"
-"""Returns the keys to be read, and the TableInfos of those that are loaded. Called when the connection is in hand."""
+Take: TypeAlias = "Callable[[], Task]"
+"""Returns what is to be read. Called when the connection is in hand."""
 
 
 class Reader:
@@ -57,13 +57,14 @@ class Reader:
             torn: Tables that it names are read again, before anything is published.
         """
         with pooled_loan(connection, autocommit=self._autocommits()) as loan:
-            return self._look_until_whole(loan, *take(), torn)
+            task = take()
+            if loan.sees_uncommitted:  # other names may exist for it
+                task = task._replace(listings={})
+            return self._look_until_whole(loan, task, torn)
 
-    def _look_until_whole(
-        self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo], torn: Torn
-    ) -> dict[Key, Outcome]:
-        outcome = self._look(loan, keys, known)
-        batches = [keys]
+    def _look_until_whole(self, loan: Loan, task: Task, torn: Torn) -> dict[Key, Outcome]:
+        outcome = self._look(loan, task)
+        batches = [task.keys]
         again: dict[Key, TableInfo | None] = {}
         while found := torn(outcome, batches):
             again.update(found)  # a round reads what earlier ones have read, and more: so there is a last one
@@ -72,7 +73,8 @@ class Reader:
                 key: result.info if isinstance(result := outcome.get(key), Found) else info
                 for key, info in again.items()
             }
-            outcome |= self._look(loan, list(again), {key: info for key, info in now.items() if info is not None})
+            known = {key: info for key, info in now.items() if info is not None}
+            outcome |= self._look(loan, Task(list(again), known, task.listings))
             batches.append(list(again))
         return outcome
 
@@ -86,7 +88,7 @@ class Reader:
         """
         try:
             with caller_loan(connection) as loan:
-                return self._diverted(loan, self._look_until_whole(loan, keys, known, torn))
+                return self._diverted(loan, self._look_until_whole(loan, Task(keys, known, {}), torn))
         except Exception as error:  # noqa: BLE001 - every error becomes a ReflectionError
             raise_alone(self.failure(keys, error))
 
@@ -117,9 +119,9 @@ class Reader:
         ):
             return self._reflector.list_names(loan.connection, schema=schema)
 
-    def _look(self, loan: Loan, keys: Collection[Key], known: Mapping[Key, TableInfo]) -> dict[Key, Outcome]:
-        """Read ``keys``, and mark the ones that the connection's transaction may have created, changed or dropped."""
-        outcome = self._read(loan.connection, keys, known, foreign=loan.foreign)
+    def _look(self, loan: Loan, task: Task) -> dict[Key, Outcome]:
+        """Read tables, and mark the ones that the connection's transaction may have created, changed or dropped."""
+        outcome = self._read(loan.connection, task, foreign=loan.foreign)
         if loan.sees_uncommitted:
             marked = self._asked("uncommitted", loan, outcome, otherwise=True)
             outcome |= _marked(outcome, marked, private=not loan.is_shared, uncommitted=True)
@@ -153,16 +155,10 @@ class Reader:
                 said.update((schema, name) for name in ask(loan.connection, names, schema=schema))
         return said
 
-    def _read(
-        self,
-        connection: Connection,
-        keys: Collection[Key],
-        known: Mapping[Key, TableInfo],
-        *,
-        foreign: bool,
-    ) -> dict[Key, Outcome]:
+    def _read(self, connection: Connection, task: Task, *, foreign: bool) -> dict[Key, Outcome]:
         outcome: dict[Key, Outcome] = {}
-        for schema, names in _by_schema(keys).items():
+        known = task.known
+        for schema, names in _by_schema(task.keys).items():
             fresh = [name for name in names if (schema, name) not in known]
             loaded = {name: known[schema, name] for name in names if (schema, name) in known}
             if loaded:
@@ -186,9 +182,12 @@ class Reader:
             outcome.update(((schema, name), result) for name, result in found.items())
             missing = [name for name in names if (schema, name) not in outcome]
             if missing:
-                with savepoint(connection, foreign=foreign):
-                    available = tuple(self._reflector.list_names(connection, schema=schema))
-                outcome.update(((schema, name), Missing(available)) for name in missing)
+                available = task.listings.get(schema)
+                reused = available is not None and set(missing).isdisjoint(available)  # else one was dropped since
+                if available is None or not reused:
+                    with savepoint(connection, foreign=foreign):
+                        available = tuple(self._reflector.list_names(connection, schema=schema))
+                outcome.update(((schema, name), Missing(available, listed=not reused)) for name in missing)
         return outcome
 
     def _fingerprints(

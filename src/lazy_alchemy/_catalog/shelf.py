@@ -11,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
 from lazy_alchemy._catalog.entries import Entries
+from lazy_alchemy._catalog.listings import Listings
 from lazy_alchemy._catalog.metadata import BuiltTables
 from lazy_alchemy._catalog.outcomes import Found
 from lazy_alchemy._concurrency.flights import Clock
@@ -102,6 +103,7 @@ class Shelf:
         # By identity: a subclass of LazyDB may say that two accessors are equal, or cannot be hashed.
         self._accessors: weakref.WeakValueDictionary[int, HitCache] = weakref.WeakValueDictionary()
         self._listed: dict[str | None, tuple[str, ...]] = {}
+        self._listings = Listings()
 
     @property
     def metadata(self) -> MetaData:
@@ -133,6 +135,11 @@ class Shelf:
     def listed(self, schema: str | None, names: Mapping[str, TableKind]) -> None:
         """Note the names of ``schema``."""
         self._listed[schema] = tuple(names)
+
+    def listings(self) -> dict[str | None, tuple[str, ...]]:
+        """Return the names, by schema, that a load which begins now need not list for its missing tables."""
+        with self.clock.lock:
+            return self._listings.recent()
 
     def info(self) -> CacheInfo:
         """Return the counts."""
@@ -221,6 +228,7 @@ class Shelf:
             if outdated := self.entries.outdated(published):
                 self.entries.invalidate(outdated, self.clock.tick(), time.time())
                 self._forget()
+            self._listings.note(published, moment[0])
             # A generator: in CPython 3.13 a signal in a comprehension with `if` goes past the `with` around it.
             self._uncommitted.update(
                 key for key, found in published.items() if not isinstance(found, Exception) and found.uncommitted
@@ -287,16 +295,22 @@ class Shelf:
 
     # -- Invalidating
 
+    def tick(self) -> int:
+        """Return a new tick; what was listed before it is listed again. The lock is held."""
+        tick = self.clock.tick()
+        self._listings.distrust(tick)
+        return tick
+
     def invalidate(self, keys: Collection[Key] | None) -> None:
         """Distrust what is loaded of ``keys``; None stands for everything."""
         with self.clock.lock:
-            self.entries.invalidate(keys, self.clock.tick(), time.time())
+            self.entries.invalidate(keys, self.tick(), time.time())
             self._forget()
 
     def roll_back(self) -> None:
         """Distrust the tables that were uncommitted when they were loaded: their transaction was rolled back."""
         with self.clock.lock:
-            self._rolled_back = self.clock.tick()
+            self._rolled_back = self.tick()
             if self._uncommitted:
                 self.entries.invalidate(self._uncommitted, self._rolled_back, time.time())
                 self._uncommitted.clear()
