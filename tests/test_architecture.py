@@ -127,7 +127,7 @@ def test_its_paths_exist(text: str) -> None:
     """Every path that the page names, or docs/contributing.md, is one of the source or of the repository."""
     assert set() == _unknown_paths(text)
     assert set() == _unknown_paths(_read(CONTRIBUTING))
-    assert {"_catalog/shelf.py", "_attic/"} == _unknown_paths("`_catalog/shelf.py` `_attic/` `_catalog/` `_tables.py`")
+    assert {"_catalog/attic.py", "_attic/"} == _unknown_paths("`_catalog/attic.py` `_attic/` `_catalog/` `_tables.py`")
 
 
 def test_its_names_are_in_the_code(text: str) -> None:
@@ -135,7 +135,7 @@ def test_its_names_are_in_the_code(text: str) -> None:
     assert set() == _unknown_members(text)
     assert set() == _misplaced(text)
     assert {"Catalog.ask"} == _unknown_members("`Catalog.ask`, `Catalog.table`, `MetaData.tables`")
-    assert {("_secrets.py", "Load")} == _misplaced("`_secrets.py` (`Load`), `_catalog/loading.py` (`Load`)")
+    assert {("_secrets.py", "Loads")} == _misplaced("`_secrets.py` (`Loads`), `_catalog/loading.py` (`Loads`)")
 
 
 def test_its_floors_are_those_of_the_test(text: str) -> None:

@@ -58,9 +58,9 @@ class AsyncLazyDBAccessor(Accessor):
             engine: The database.
             cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
             schema: The schema; None for the connection's default. If omitted, that of the class.
-            cache: Additional storage for TableInfos; it is called in worker threads. The accessor then shares no tables
-                with others of the engine.
-            reflector: Reads the schema. The accessor then shares no tables with others of the engine.
+            cache: Additional storage for TableInfos; it is called in worker threads. Accessors of the engine with the
+                same cache and reflector objects share their tables.
+            reflector: Reads the schema; see ``cache``.
             on_drift: What to do if a declared table does not match its annotations when it is first used, see
                 ``LazyDB``. If omitted, that of the class.
 
@@ -84,8 +84,9 @@ class AsyncLazyDBAccessor(Accessor):
 
         Args:
             name: The name as the database spells it.
-            connection: If the table is not loaded, load it on this connection, in its transaction. A table that only
-                this connection may see (temporary, or not committed) is returned but not cached.
+            connection: If the table is not loaded, or the open transaction of this connection may have changed it, read
+                it on this connection. A table that only this connection may see (temporary, or not committed) is
+                returned but not cached.
 
         Returns:
             The table; the same object as long as neither it nor a table it refers to has changed.
@@ -163,7 +164,7 @@ class AsyncLazyDBAccessor(Accessor):
 
         Args:
             names: Names of tables and views.
-            connection: Load them on this connection, in its transaction.
+            connection: Load them on this connection, in its transaction; see ``get``.
 
         Raises:
             TableNotFoundError: Some do not exist; the error names them all, and the others are loaded.

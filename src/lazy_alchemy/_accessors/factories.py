@@ -49,8 +49,9 @@ def get_lazy_class(
             ``AsyncLazyDBAccessor``.
         cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
         schema: The schema; None for the connection's default.
-        cache: Additional storage for TableInfos. The accessor then shares no tables with others of the engine.
-        reflector: Reads the schema. The accessor then shares no tables with others of the engine.
+        cache: Additional storage for TableInfos. Accessors of the engine with the same cache and reflector objects
+            share their tables.
+        reflector: Reads the schema; see ``cache``.
 
     Raises:
         TypeError: ``engine`` is not an engine, or another argument has the wrong type.
@@ -76,8 +77,9 @@ def get_async_lazy_class(
             AsyncEngine works under asyncio only.
         cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
         schema: The schema; None for the connection's default.
-        cache: Additional storage for TableInfos. The accessor then shares no tables with others of the engine.
-        reflector: Reads the schema. The accessor then shares no tables with others of the engine.
+        cache: Additional storage for TableInfos. Accessors of the engine with the same cache and reflector objects
+            share their tables.
+        reflector: Reads the schema; see ``cache``.
 
     Raises:
         TypeError: ``engine`` is not an engine, or another argument has the wrong type.

@@ -36,7 +36,8 @@ class LazyDB(Accessor):
             users: LazyTable
             order_items: LazyTable = LazyTable(name="order-items")
 
-    Accessors of one Engine share their tables. An accessor may be used by many threads at once.
+    Accessors of one Engine share their tables, if they have the same cache and reflector. An accessor may be used by many
+    threads at once.
     """
 
     __declarable__ = True
@@ -57,8 +58,9 @@ class LazyDB(Accessor):
             engine: The database.
             cache_ttl: Time to live in seconds; after it, a table's next use checks it for changes. None for no expiry.
             schema: The schema; None for the connection's default. If omitted, that of the class.
-            cache: Additional storage for TableInfos. The accessor then shares no tables with others of the engine.
-            reflector: Reads the schema. The accessor then shares no tables with others of the engine.
+            cache: Additional storage for TableInfos. Accessors of the engine with the same cache and reflector objects
+                share their tables.
+            reflector: Reads the schema; see ``cache``.
             on_drift: What to do if a declared table does not match its annotations when it is first used: "warn" (a
                 ``DriftWarning`` that lists each difference), "raise" (a ``DriftError``; undeclared columns only warn),
                 or "ignore". If omitted, that of the class.
@@ -82,8 +84,9 @@ class LazyDB(Accessor):
 
         Args:
             name: The name as the database spells it.
-            connection: If the table is not loaded, load it on this connection, in its transaction. A table that only
-                this connection may see (temporary, or not committed) is returned but not cached.
+            connection: If the table is not loaded, or the open transaction of this connection may have changed it, read
+                it on this connection. A table that only this connection may see (temporary, or not committed) is
+                returned but not cached.
 
         Returns:
             The table; the same object as long as neither it nor a table it refers to has changed.
@@ -94,7 +97,7 @@ class LazyDB(Accessor):
             DriftError: The table does not match its declaration, and the accessor has ``on_drift="raise"``.
 
         Round trips: none if the table is loaded and has not expired; else those of the reflector (see
-        ``InspectorReflector``).
+        ``InspectorReflector``). In an open transaction of ``connection``, see docs/transactions.md.
         """
         if connection is not None:
             key = self._key(name)
@@ -178,7 +181,7 @@ class LazyDB(Accessor):
 
         Args:
             names: Names of tables and views.
-            connection: Load them on this connection, in its transaction.
+            connection: Load them on this connection, in its transaction; see ``get``.
 
         Raises:
             TableNotFoundError: Some do not exist; the error names them all, and the others are loaded.

@@ -101,7 +101,7 @@ def _parsed(text: str) -> URL:
     try:
         url = make_url(text)
     except Exception:  # noqa: BLE001 - a port that is no number is a ValueError, and who knows what else
-        # Nothing of the text is repeated: where the parts of it are that are secret, nobody knows.
+        # Nothing of the text is repeated: it is not known which parts are secret.
         raise CommandError(f"This is not a database URL. It looks like {_FORM}") from None
     rest = re.match(r"[^:/]+://[^:/@]*:[^@]*@(.*)", text, re.DOTALL)
     if rest is not None and "@" in rest[1]:
