@@ -47,10 +47,7 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
         available: Collection[str],
         schema: str | None = None,
     ) -> None:
-        """See the class for the arguments.
-
-        ``hasattr`` makes the error and drops it, so nothing here takes time in proportion to ``available``.
-        """
+        """See the class for the arguments. ``hasattr`` makes the error and drops it, so this takes no time."""
         super().__init__()
         self.names: tuple[str, ...] = tuple(names)
         self.database = database
@@ -69,9 +66,8 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
             self._is_sorted = True
         return self._available
 
-    # The message is made when it is first read. Until then, the base class has no arguments.
-
     def _tell(self) -> Report:
+        """Make the message, when it is first read: until then the base class has no arguments."""
         if self._report is None:
             from lazy_alchemy._errors.report import report  # deferred: few of these errors are read
 
@@ -82,7 +78,7 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The message, in a tuple. ``Any``: as in every exception, it can be replaced by anything."""
+        """The message, in a tuple. ``Any``: it can be replaced."""
         self._tell()
         return super().args
 
@@ -108,11 +104,9 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
     def _told(*parts: Any) -> TableNotFoundError:  # Any: the parts of a Report
         from lazy_alchemy._errors.report import Report
 
-        report = Report(*parts)
-        error = TableNotFoundError(
-            report.names, database=report.database, available=report.available, schema=report.schema
-        )
-        error._report = report
+        told = Report(*parts)
+        error = TableNotFoundError(told.names, database=told.database, available=told.available, schema=told.schema)
+        error._report = told
         return error
 
     def __copy__(self) -> TableNotFoundError:
@@ -122,7 +116,7 @@ class TableNotFoundError(LazyAlchemyError, AttributeError, LookupError):
         return copied
 
     def __deepcopy__(self, memo: dict[int, object]) -> TableNotFoundError:
-        """Return a copy, with all names: none of them can change."""
+        """Return a copy, with all names."""
         return self.__copy__()
 
 
