@@ -36,8 +36,8 @@ class LazyDB(Accessor):
             users: LazyTable
             order_items: LazyTable = LazyTable(name="order-items")
 
-    Accessors of one Engine share their tables, if they have the same cache and reflector. An accessor may be used by many
-    threads at once.
+    Accessors of one Engine share their tables, if they have the same cache and reflector. An accessor may be used by
+    many threads at once.
     """
 
     __declarable__ = True
