@@ -201,7 +201,7 @@ def test_any_history(links: dict[str, set[str]], steps: list[tuple[Any, ...]]) -
         history.engine.dispose()
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     st.fixed_dictionaries({name: st.sets(names, min_size=1, max_size=2) for name in NAMES}),
     st.lists(KEYED_STEPS, min_size=20, max_size=60),
