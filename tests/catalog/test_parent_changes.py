@@ -495,7 +495,7 @@ def test_missing_parent_is_looked_for_a_bounded_number_of_times(db: Database) ->
             lazy.get("p")
         counts.append(counted.count)
         assert kid is lazy.kid
-    assert len(set(counts)) == 1
+    assert counts == sorted(counts, reverse=True)  # listings of the names are reused for a second
     assert counts[0] <= 6
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from typing_extensions import assert_type
 
 from lazy_alchemy import (
@@ -22,6 +24,7 @@ except TableNotFoundError as error:
     assert_type(error.database, str)
     assert_type(error.schema, str | None)
     assert_type(error.available, tuple[str, ...])
+    assert_type(error.args, tuple[Any, ...])
 except (ReflectionError, ModelError, DriftError) as other:
     assert_type(other, ReflectionError | ModelError | DriftError)
 except LazyAlchemyError:
