@@ -49,6 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "graphs" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("graph"))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)  # what one process runs in a row, first
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 GRACE = 10.0
-"""How many seconds after the first error the next is raised, and after that one the process ends."""
+"""How many seconds there are between two errors; after the third, the process ends."""
 
 _DEADLINE = pytest.StashKey[tuple[float, float]]()  # the seconds of a test, and when they are over
 _FILE = pytest.StashKey[TextIO]()  # where a process writes its stacks before it ends
@@ -75,6 +75,8 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         return None
     item.stash[_DEADLINE] = settings.timeout, time.monotonic() + settings.timeout
+    if not _debugging():
+        _End.arm(settings.timeout + 3 * GRACE, item.config.stash[_FILE])
     return True
 
 
@@ -84,6 +86,7 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> bool | None:
     if _DEADLINE not in item.stash:
         return None
     _stop()
+    _End.disarm()
     return True
 
 
@@ -132,8 +135,6 @@ def _bounded(item: pytest.Item, phase: str) -> Generator[None]:
     left = max(end - time.monotonic(), GRACE if phase == "teardown" else 0.001)
     signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, left, GRACE)
-    if not _debugging():
-        _End.arm(left + 2 * GRACE, item.config.stash[_FILE])
     try:
         yield
     except KeyboardInterrupt:
@@ -147,7 +148,6 @@ def _bounded(item: pytest.Item, phase: str) -> Generator[None]:
 def _stop() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    _End.disarm()
 
 
 class _End:

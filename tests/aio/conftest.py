@@ -18,7 +18,7 @@ from tests.databases import database_on, require
 from tests.effort import full
 from tests.fakes import Clock
 
-from .ways import ONCE, Place, Way
+from .ways import ONCE, ONCE_WITH_AN_ENGINE, Place, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,19 +77,24 @@ def no_blocking(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockBuster]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave most ways on most databases to --full, and let aiosqlite's own thread raise.
+    """Leave most ways on the servers to --full, and let aiosqlite's own thread raise.
 
     It does, with or without lazy_alchemy, when the event loop that it answers is closed.
     """
     mark = pytest.mark.filterwarnings("ignore:Exception in thread .*_connection_worker_thread")
-    for item in items:
-        parameters = (
-            item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-        )
-        if any(isinstance(value, Way) and str(value) not in ONCE for value in parameters):
+    ways = [(item, way) for item in items if (way := _way(item)) is not None]
+    native = {item.function for item, way in ways if way.driver is not None}
+    for item, way in ways:
+        if str(way) not in (ONCE if item.function in native else ONCE_WITH_AN_ENGINE):
             item.add_marker(full)
+    for item in items:
         if "aiosqlite" in item.name:
             item.add_marker(mark)
+
+
+def _way(item: pytest.Item) -> Way | None:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return next((value for value in parameters if isinstance(value, Way)), None)
 
 
 @pytest.fixture(autouse=True)

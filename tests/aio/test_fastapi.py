@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from lazy_alchemy import get_lazy_class
+from tests.effort import amount, more
 from tests.fakes import Watched
 
 from .ways import NATIVE, checked_out
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .ways import Place
 
+REQUESTS = amount(50, 200)
 TABLES = [f"t{number}" for number in range(8)]
 
 
@@ -48,9 +50,10 @@ def served(app: FastAPI) -> Iterator[str]:
         assert not thread.is_alive()
 
 
+@more
 @pytest.mark.parametrize("place", [way for way in NATIVE if not way.uvloop], ids=str, indirect=True)
 def test_two_hundred_cold_requests(place: Place) -> None:
-    """Two hundred requests to a cold server are all answered, and each table is reflected once."""
+    """Many requests to a cold server are all answered, and each table is reflected once."""
     for name in TABLES:
         place.db.execute(
             f"CREATE TABLE {name} (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(20))",
@@ -81,11 +84,13 @@ def test_two_hundred_cold_requests(place: Place) -> None:
     async def ask(url: str) -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=200)
         async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
-            return await asyncio.gather(*(client.get(f"/{TABLES[number % len(TABLES)]}") for number in range(200)))
+            return await asyncio.gather(*(client.get(f"/{TABLES[number % len(TABLES)]}") for number in range(REQUESTS)))
 
     with served(app) as url:
         responses = asyncio.run(ask(url))
     assert {200} == {response.status_code for response in responses}
-    assert [{"id": 1, "name": TABLES[number % len(TABLES)]} for number in range(200)] == [r.json() for r in responses]
+    assert [{"id": 1, "name": TABLES[number % len(TABLES)]} for number in range(REQUESTS)] == [
+        r.json() for r in responses
+    ]
     assert {1} == {reflector.count(name) for name in TABLES}
     assert [0] == out

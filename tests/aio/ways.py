@@ -85,14 +85,18 @@ WAYS = [
 
 ONCE = {
     *(str(way) for way in WAYS if way.database == "sqlite"),
-    "trio-postgresql",
     "asyncio-postgresql+asyncpg",
     "uvloop-postgresql+psycopg",
-    "sync-mariadb",
-    "uvloop-mariadb",
     "asyncio-mysql+aiomysql",
 }
-"""The ways of every run: each on SQLite, and on the servers each event loop, each kind of engine and each driver."""
+"""The ways of every run: each on SQLite, and each asynchronous driver of the servers."""
+
+ONCE_WITH_AN_ENGINE = {
+    *(str(way) for way in WAYS if way.database == "sqlite"),
+    "trio-postgresql",
+    "uvloop-mariadb",
+}
+"""The same for a test that has no way with an AsyncEngine."""
 
 LOOPS = [way for way in WAYS if way.backend is not None]
 """Those with an event loop."""

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateTable
 
 from lazy_alchemy import CustomTable, LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
 from lazy_alchemy._schema.types import TypeInfo
+from tests.effort import some
 from tests.fakes import FakeReflector, Gate, Started, Watched, info, together
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tests.databases import Database
 
 FAMILY = ("parent", "child", "grandchild")
+ORDERS = list(itertools.permutations(FAMILY))
 
 
 def create_family(db: Database) -> None:
@@ -73,7 +75,7 @@ def joined(*tables: CustomTable) -> str:
 # -- The family
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(FAMILY)), ids="-".join)
+@pytest.mark.parametrize("order", some(ORDERS, ORDERS[0], ORDERS[-1]), ids="-".join)
 @pytest.mark.parametrize("how", ["invalidate", "invalidate_all", "ttl", "refresh"])
 def test_altered_parent_got_in_any_order(db: Database, how: str, order: tuple[str, ...]) -> None:
     """After a change of the parent new tables join, old ones go on among themselves, and the rest is untouched."""
@@ -546,7 +548,7 @@ def test_nobody_gets_a_table_under_construction(engine: Engine, monkeypatch: pyt
 # -- use_alter
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(FAMILY)), ids="-".join)
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_use_alter_is_true_exactly_while_the_parent_is_absent(db: Database, order: tuple[str, ...]) -> None:
     """A foreign key waits for its table while that is not loaded; then all is in SQLAlchemy's own order."""
     create_family(db)

@@ -26,6 +26,7 @@ from lazy_alchemy._catalog.pools import ConnectionHolders
 from lazy_alchemy.caches import MemoryCache
 from lazy_alchemy.reflectors import InspectorReflector
 from tests.databases import count_queries, warm
+from tests.effort import amount, more
 from tests.fakes import collecting_only_what_is_new
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from lazy_alchemy import TableInfo
     from tests.databases import Database
 
-FORKS = 20
+FORKS = amount(4, 20)
 FORK_SECONDS = 20
 
 
@@ -332,12 +333,13 @@ def test_an_accessor_keeps_its_engine(db: Database) -> None:
     """Whoever holds an accessor need not hold the engine, and a table works without either."""
     db.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
     accessor = get_lazy_class(db.make_engine())
-    db._engines.pop()
-    gc.collect()
-    table = accessor.a
-    accessor.engine.dispose()
-    del accessor
-    gc.collect()
+    with collecting_only_what_is_new():
+        db._engines.pop()
+        gc.collect()
+        table = accessor.a
+        accessor.engine.dispose()
+        del accessor
+        gc.collect()
 
     assert ["id"] == table.columns.keys()
     assert "a" in table.metadata.tables
@@ -349,6 +351,7 @@ def test_an_accessor_keeps_its_engine(db: Database) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.timeout(180)
+@more
 def test_a_child_process_loads_and_keeps_what_is_loaded(db: Database) -> None:
     """After a fork in the middle of other threads' loads, the child has the loaded tables and loads others."""
     names = [f"t{number}" for number in range(12)]
@@ -517,18 +520,19 @@ def test_accessors_of_derived_engines_leave_nothing_behind(db: Database) -> None
     def use() -> None:
         get_lazy_class(engine.execution_options(), cache_ttl=60).get("users")
 
-    for _ in range(50):
-        use()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        use()
-        gc.collect()
-        before, _ = tracemalloc.get_traced_memory()
-        for _ in range(100):
+    with collecting_only_what_is_new():
+        for _ in range(50):
             use()
         gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+        tracemalloc.start()
+        try:
+            use()
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(100):
+                use()
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
     assert after - before < 100 * 1000  # what SQLAlchemy keeps in its caches; an accessor is more

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lazy_alchemy._schema.tables import TableInfo
     from tests.databases import Database
 
-THREADS = 32
-TABLES = 50
+THREADS = amount(16, 32)
+TABLES = amount(20, 50)
 ROUNDS = amount(20, 200)
 FEWER_ROUNDS = amount(2, 10)  # where every access asks the database
 
@@ -127,7 +127,7 @@ class Schema:
 @more
 @pytest.mark.timeout(300)
 def test_reads_invalidations_and_alters_at_once(db: Database) -> None:
-    """32 threads, 50 tables, 200 rounds: every table is whole, new enough, joins, and was read once a generation."""
+    """Many threads, tables and rounds: every table is whole, new enough, joins, and was read once a generation."""
     schema = Schema(db)
     reflector = CountingReflector()
     lazy = get_lazy_class(db.engine, reflector=reflector)

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 from lazy_alchemy import LazyDB, ReflectionError, TableNotFoundError, get_lazy_class
 from lazy_alchemy.reflectors import InspectorReflector
 from tests.databases import count_queries, warm
+from tests.effort import amount, more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping
@@ -97,16 +98,21 @@ TOUCHES: dict[str, Callable[[LazyDB], object]] = {
 }
 
 
+WAYS_OF_USE = amount(
+    [(Session, "before", "commit"), (Connection, "after", "rollback")],
+    list(product((Session, Connection), ("before", "after"), ("commit", "rollback"))),
+)
+
+
 # -- A first touch in the middle of the user's transaction -------------------------------------------------------------
 
 
+@more
 @pytest.mark.parametrize("touch", TOUCHES)
 def test_a_first_touch_loses_nothing_of_the_transaction(users: Database, pool: str, touch: str) -> None:
     """Whatever the pool, what was inserted is still there to be committed or rolled back after a first touch."""
     expected: list[int] = []
-    for number, (opener, made, ending) in enumerate(
-        product((Session, Connection), ("before", "after"), ("commit", "rollback"))
-    ):
+    for number, (opener, made, ending) in enumerate(WAYS_OF_USE):
         engine = users.make_engine(**POOLS[pool])
         accessor = get_lazy_class(engine) if made == "before" else None
         with Session(engine) if opener is Session else engine.connect() as user:
