@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from .databases import Database
 
+NOISE = 3
+"""How much slower a machine that runs all tests may be than a quiet one, for which the limits are."""
+
 MANY = 20_000
 ERRORS = 200
 
@@ -185,7 +188,9 @@ def test_the_message_takes_milliseconds(family: str, wanted: str) -> None:
     shuffled = tuple(random.Random(2).sample(_family(family), MANY))
     str(_not_found(wanted, ["users"]))  # imports
 
-    assert 10 + _milliseconds(lambda: sorted(shuffled)) > _milliseconds(lambda: str(_not_found(wanted, shuffled)))
+    assert NOISE * 10 + _milliseconds(lambda: sorted(shuffled)) > _milliseconds(
+        lambda: str(_not_found(wanted, shuffled))
+    )
 
 
 @pytest.mark.parametrize("family", some(["words", "prefixes", "numbers"], "words"))
@@ -193,7 +198,7 @@ def test_a_wrong_letter_takes_milliseconds(family: str) -> None:
     """With 20,000 names, so does a name with one wrong letter."""
     names = _family(family)
     for _, wanted in _errors(names, 5):
-        assert 10 > _milliseconds(lambda wanted=wanted: str(_not_found(wanted, names)))
+        assert NOISE * 10 > _milliseconds(lambda wanted=wanted: str(_not_found(wanted, names)))
 
 
 def test_many_missing_names_take_no_longer_for_it() -> None:
@@ -201,14 +206,14 @@ def test_many_missing_names_take_no_longer_for_it() -> None:
     names = _family("words")
     wanted = [wrong for _, wrong in _errors(names)] * 5
 
-    assert 30 > _milliseconds(lambda: str(_not_found(wanted, names)))
+    assert NOISE * 30 > _milliseconds(lambda: str(_not_found(wanted, names)))
 
 
 def test_an_error_that_is_not_read_costs_nothing() -> None:
     """Making the error, as `hasattr` does, takes no time in proportion to the names."""
     names = _family("words")
 
-    assert 0.5 > _milliseconds(lambda: _not_found("nothing", names))
+    assert NOISE * 0.5 > _milliseconds(lambda: _not_found("nothing", names))
 
 
 # -- When the message is made ------------------------------------------------------------------------------------------
